@@ -5,9 +5,10 @@ use magnitude_sharding::{Error, Shards, Write};
 use serde::{Serialize, de::DeserializeOwned};
 use tokio_util::sync::CancellationToken;
 
-#[derive(Debug, thiserror::Error)]
-pub enum JobError { #[error("{0:#}")] Retry(anyhow::Error), #[error("{0:#}")] GiveUp(anyhow::Error) }
-impl<E: Into<anyhow::Error>> From<E> for JobError { fn from(e: E) -> Self { Self::Retry(e.into()) } }
+/// Not itself an `Error`, so that `?` turns every error into a retry.
+#[derive(Debug)]
+pub enum JobError { Retry(anyhow::Error), GiveUp(anyhow::Error) }
+impl<E: std::error::Error + Send + Sync + 'static> From<E> for JobError { fn from(e: E) -> Self { Self::Retry(anyhow::Error::new(e)) } }
 
 /// Work that must follow a write: a verb and its object. Running it twice must be safe; say why in its doc.
 pub trait Job<S>: Serialize + DeserializeOwned + Send + Sync + 'static {
