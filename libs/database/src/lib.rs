@@ -1,6 +1,11 @@
-//! skeleton
-use serde::{Deserialize, Serialize};
+#![doc = include_str!("../README.md")]
 
-/// One node's place in the log: timeline and LSN.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Position { pub timeline: u32, pub lsn: u64 }
+mod cluster;
+mod node;
+mod position;
+mod settings;
+
+pub use cluster::Cluster;
+pub use node::{Node, Role, State};
+pub use position::Position;
+pub use settings::{Settings, Tls};

@@ -69,9 +69,7 @@ impl TryFrom<i16> for Bucket {
     type Error = String;
 
     fn try_from(number: i16) -> Result<Self, String> {
-        u16::try_from(number)
-            .map_err(|_| format!("there is no bucket {number}"))
-            .and_then(Self::try_from)
+        u16::try_from(number).map_err(|_| format!("there is no bucket {number}")).and_then(Self::try_from)
     }
 }
 

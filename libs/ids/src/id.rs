@@ -38,9 +38,7 @@ impl Id {
     #[must_use]
     pub fn raised_above(self, last: Option<Self>) -> Self {
         match last {
-            Some(last) if last >= self => {
-                Self::from_parts(last.millis() + 1, self.bucket(), rand::random_range(0..1 << RANDOM_BITS))
-            }
+            Some(last) if last >= self => Self::from_parts(last.millis() + 1, self.bucket(), rand::random_range(0..1 << RANDOM_BITS)),
             _ => self,
         }
     }

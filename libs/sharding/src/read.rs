@@ -1,0 +1,212 @@
+use std::time::Duration;
+
+use futures_util::future::try_join_all;
+use magnitude_ids::Bucket;
+use sqlx::{FromRow, PgPool, Postgres, postgres::PgRow};
+use tokio::time::Instant;
+
+use crate::{
+    Binds, Error, Freshness, ShardFreshness, Shards, Stamp,
+    error::{lost_connection, not_owned},
+    shards::HOLD,
+};
+
+/// A row that a statement may answer with.
+pub trait Row: for<'r> FromRow<'r, PgRow> + Send + Unpin {}
+impl<T: for<'r> FromRow<'r, PgRow> + Send + Unpin> Row for T {}
+
+impl Shards {
+    /// One bucket's read, at most one row. The statement sees `$1` = bucket and `$2` = epoch and must contain
+    /// `(select sharding.owns($1, $2))` as a condition; own arguments start at `$3`.
+    pub async fn fetch_optional<O: Row>(
+        &self,
+        bucket: Bucket,
+        freshness: Freshness,
+        sql: &'static str,
+        bind: impl Fn(Binds) -> Binds + Send + Sync,
+    ) -> Result<Option<O>, Error> {
+        Ok(self.fetch_all(bucket, freshness, sql, bind).await?.into_iter().next())
+    }
+
+    /// The same for many rows.
+    pub async fn fetch_all<O: Row>(
+        &self,
+        bucket: Bucket,
+        mut freshness: Freshness,
+        sql: &'static str,
+        bind: impl Fn(Binds) -> Binds + Send + Sync,
+    ) -> Result<Vec<O>, Error> {
+        let mut hold = Hold::new();
+        loop {
+            let map = self.map();
+            let Some((shard, epoch)) = map.owner(bucket) else {
+                hold.on(self, map.generation, Error::BucketUnavailable).await?;
+                continue;
+            };
+            match self.read_shard(shard, stamp(&freshness), sql, || bind(Binds::default().bind(bucket.as_i16()).bind(epoch))).await {
+                Err(Refused::NotOwned) => {
+                    // A replica may be late to know a move; the primary is not.
+                    freshness = Freshness::Primary;
+                    hold.on(self, map.generation, Error::BucketUnavailable).await?;
+                }
+                Err(Refused::Other(error)) => return Err(error),
+                Ok(rows) => return Ok(rows),
+            }
+        }
+    }
+
+    /// Every shard in parallel, one statement each. `$1` is the shard's revision; the statement must contain
+    /// `(select sharding.covers($1))` as a condition; own arguments start at `$2`. The rows of all shards, one shard's after
+    /// another's; either every bucket was covered just once or it is an error.
+    pub async fn fetch_from_all<O: Row>(
+        &self,
+        freshness: &ShardFreshness,
+        sql: &'static str,
+        bind: impl Fn(Binds) -> Binds + Send + Sync,
+    ) -> Result<Vec<O>, Error> {
+        let mut hold = Hold::new();
+        let mut replicas = true;
+        loop {
+            let map = self.map();
+            let Some(revisions) = map.complete() else {
+                hold.on(self, map.generation, Error::BucketUnavailable).await?;
+                continue;
+            };
+            let reads = revisions.into_iter().enumerate().map(|(shard, revision)| {
+                let needed = freshness.get(self.cluster(shard).name()).filter(|_| replicas);
+                let bind = &bind;
+                self.read_shard(shard, needed, sql, move || bind(Binds::default().bind(revision)))
+            });
+            match try_join_all(reads.collect::<Vec<_>>()).await {
+                Err(Refused::NotOwned) => {
+                    replicas = false;
+                    hold.on(self, map.generation, Error::BucketUnavailable).await?;
+                }
+                Err(Refused::Other(error)) => return Err(error),
+                Ok(rows) => return Ok(rows.into_iter().flatten().collect()),
+            }
+        }
+    }
+
+    /// Items grouped by the shard of their bucket, one statement a shard, in parallel; `bind` gets the shard's items.
+    pub async fn fetch_grouped<I: Sync, O: Row>(
+        &self,
+        items: &[I],
+        bucket_of: impl Fn(&I) -> Bucket + Send + Sync,
+        freshness: &ShardFreshness,
+        sql: &'static str,
+        bind: impl Fn(Binds, &[&I]) -> Binds + Send + Sync,
+    ) -> Result<Vec<O>, Error> {
+        let mut hold = Hold::new();
+        let mut replicas = true;
+        loop {
+            let map = self.map();
+            let Some(groups) = self.group(&map, items, &bucket_of) else {
+                hold.on(self, map.generation, Error::BucketUnavailable).await?;
+                continue;
+            };
+            let reads = groups.iter().map(|(shard, revision, items)| {
+                let needed = freshness.get(self.cluster(*shard).name()).filter(|_| replicas);
+                self.read_shard(*shard, needed, sql, || bind(Binds::default().bind(*revision), items))
+            });
+            match try_join_all(reads.collect::<Vec<_>>()).await {
+                Err(Refused::NotOwned) => {
+                    replicas = false;
+                    hold.on(self, map.generation, Error::BucketUnavailable).await?;
+                }
+                Err(Refused::Other(error)) => return Err(error),
+                Ok(rows) => return Ok(rows.into_iter().flatten().collect()),
+            }
+        }
+    }
+
+    fn group<'a, I>(
+        &self,
+        map: &crate::map::Map,
+        items: &'a [I],
+        bucket_of: &impl Fn(&I) -> Bucket,
+    ) -> Option<Vec<(usize, i64, Vec<&'a I>)>> {
+        let mut groups: Vec<Vec<&I>> = self.clusters().iter().map(|_| Vec::new()).collect();
+        for item in items {
+            groups[map.owner(bucket_of(item))?.0].push(item);
+        }
+        let groups = groups.into_iter().enumerate().filter(|(_, items)| !items.is_empty());
+        groups.map(|(shard, items)| Some((shard, map.revision(shard)?, items))).collect()
+    }
+
+    /// One statement on one shard: on a replica that has what is needed, else, or when that one fails, on the primary.
+    async fn read_shard<O: Row>(
+        &self,
+        shard: usize,
+        needed: Option<&Stamp>,
+        sql: &'static str,
+        bind: impl Fn() -> Binds + Send + Sync,
+    ) -> Result<Vec<O>, Refused> {
+        let cluster = self.cluster(shard);
+        let replica = needed.filter(|stamp| stamp.shard == *cluster.name()).and_then(|stamp| cluster.at_least(stamp.position));
+        if let Some(pool) = replica {
+            match run(pool, sql, bind()).await {
+                Ok(rows) => {
+                    metrics::counter!("database_reads_total", "node" => "replica").increment(1);
+                    return Ok(rows);
+                }
+                Err(error) => tracing::debug!(%error, shard = %cluster.name(), "a replica did not answer: the primary is read"),
+            }
+        }
+        metrics::counter!("database_reads_total", "node" => "primary").increment(1);
+        let deadline = Instant::now() + HOLD;
+        loop {
+            let pool = self.primary(shard, HOLD).await.map_err(Refused::Other)?;
+            match run(pool, sql, bind()).await {
+                Ok(rows) => return Ok(rows),
+                Err(error) if not_owned(&error) => return Err(Refused::NotOwned),
+                // A pool may hold connections that died with an older primary: reads can be sent again.
+                Err(error) if lost_connection(&error) && !matches!(error, sqlx::Error::PoolTimedOut) && Instant::now() < deadline => {
+                    pause().await
+                }
+                Err(error) => return Err(Refused::Other(error.into())),
+            }
+        }
+    }
+}
+
+async fn run<O: Row>(pool: &PgPool, sql: &'static str, binds: Binds) -> Result<Vec<O>, sqlx::Error> {
+    sqlx::query_as_with::<Postgres, O, _>(sql, binds.finish()?).fetch_all(pool).await
+}
+
+fn stamp(freshness: &Freshness) -> Option<&Stamp> {
+    match freshness {
+        Freshness::Primary => None,
+        Freshness::AtLeast(stamp) => Some(stamp),
+    }
+}
+
+enum Refused {
+    NotOwned,
+    Other(Error),
+}
+
+/// Holds a request while the map and the shards disagree: it refreshes the map in steps of 3 to 20 ms, at most [`HOLD`].
+pub(crate) struct Hold {
+    deadline: Instant,
+}
+
+impl Hold {
+    pub fn new() -> Self {
+        Self { deadline: Instant::now() + HOLD }
+    }
+
+    /// Refreshes the map and waits a step; fails with `error` when the time is up.
+    pub async fn on(&mut self, shards: &Shards, seen: u64, error: Error) -> Result<(), Error> {
+        if Instant::now() >= self.deadline {
+            return Err(error);
+        }
+        shards.refresh(seen).await;
+        pause().await;
+        Ok(())
+    }
+}
+
+async fn pause() {
+    tokio::time::sleep(Duration::from_millis(rand::random_range(3..=20))).await;
+}

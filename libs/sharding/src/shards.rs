@@ -1,0 +1,245 @@
+use std::{
+    sync::{Arc, RwLock},
+    time::Duration,
+};
+
+use anyhow::Context;
+use futures_util::future::{BoxFuture, join_all};
+use magnitude_database::{Cluster, Position, Settings};
+use magnitude_ids::Bucket;
+use serde::{Deserialize, Serialize};
+use sqlx::PgPool;
+use tokio::{sync::Mutex, time::Instant};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    Error, ShardName, Stamp,
+    map::{Claims, Map},
+};
+
+/// How long a request is held while its bucket has no owner or its shard no primary.
+pub(crate) const HOLD: Duration = Duration::from_secs(2);
+const REFRESH: Duration = Duration::from_secs(2);
+const PURGE: Duration = Duration::from_mins(10);
+
+/// One shard: the cluster's nodes, in any order, as `host:port`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ShardSettings {
+    pub name: String,
+    pub nodes: Vec<String>,
+}
+
+/// Every shard of one service, and the map of who owns which bucket.
+#[derive(Clone)]
+pub struct Shards(Arc<Inner>);
+
+struct Inner {
+    settings: Settings,
+    clusters: Vec<Cluster>,
+    // A std lock: held for a copy of the Arc, never across an await.
+    map: RwLock<Arc<Map>>,
+    refreshing: Mutex<()>,
+}
+
+impl Shards {
+    /// Connects to nothing yet; the future watches the shards until `stop` and must be spawned.
+    pub fn connect(
+        settings: &Settings,
+        shards: &[ShardSettings],
+        stop: CancellationToken,
+    ) -> anyhow::Result<(Self, BoxFuture<'static, ()>)> {
+        anyhow::ensure!(!shards.is_empty(), "shards: at least one is needed");
+        for (index, shard) in shards.iter().enumerate() {
+            let twice =
+                shards[..index].iter().any(|other| other.name == shard.name || other.nodes.iter().any(|node| shard.nodes.contains(node)));
+            anyhow::ensure!(!twice, "shards: {} or one of its nodes is listed twice", shard.name);
+        }
+        let clusters = shards.iter().map(|shard| Cluster::new(&shard.name, settings, &shard.nodes)).collect::<anyhow::Result<Vec<_>>>()?;
+        let map = RwLock::new(Arc::new(Map::empty(clusters.len())));
+        let shards = Self(Arc::new(Inner { settings: settings.clone(), clusters, map, refreshing: Mutex::new(()) }));
+        let watch = shards.clone().watch();
+        Ok((
+            shards,
+            Box::pin(async move {
+                stop.run_until_cancelled(watch).await;
+            }),
+        ))
+    }
+
+    async fn watch(self) {
+        let nodes = join_all(self.0.clusters.iter().map(|cluster| cluster.clone().watch()));
+        let map = async {
+            loop {
+                let seen = self.map().generation;
+                self.refresh(seen).await;
+                // Until the first full answer there is nothing to serve from, so ask more often.
+                tokio::time::sleep(if self.map().heard_all() { REFRESH } else { self.0.settings_poll() }).await;
+            }
+        };
+        let purge = async {
+            loop {
+                tokio::time::sleep(PURGE).await;
+                self.purge_writes().await;
+            }
+        };
+        futures_util::join!(nodes, map, purge);
+    }
+
+    /// Waits until every shard answered once, at most half a minute.
+    pub async fn ready(&self) -> anyhow::Result<()> {
+        let limit = Instant::now() + Duration::from_secs(30);
+        while !self.map().heard_all() {
+            anyhow::ensure!(
+                Instant::now() < limit,
+                "not every shard answered within 30 s: is the database up and migrated (run `migrate`)?"
+            );
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        let blocked = self.map().blocked();
+        if blocked > 0 {
+            tracing::error!(blocked, "buckets that no shard, or more than one, owns: requests for them fail");
+        }
+        Ok(())
+    }
+
+    pub fn names(&self) -> Vec<ShardName> {
+        self.0.clusters.iter().map(|cluster| cluster.name().clone()).collect()
+    }
+
+    pub fn shard_of(&self, bucket: Bucket) -> Result<ShardName, Error> {
+        let (shard, _) = self.map().owner(bucket).ok_or(Error::BucketUnavailable)?;
+        Ok(self.0.clusters[shard].name().clone())
+    }
+
+    /// The stamp that a read of this bucket needs if all that is written by now is to show.
+    pub async fn current_stamp(&self, bucket: Bucket) -> Result<Stamp, Error> {
+        let (shard, _) = self.map().owner(bucket).ok_or(Error::BucketUnavailable)?;
+        self.stamp_of(shard).await
+    }
+
+    /// The same for a whole shard.
+    pub async fn current_shard_stamp(&self, shard: &str) -> Result<Stamp, Error> {
+        let index = self.0.clusters.iter().position(|cluster| &**cluster.name() == shard).ok_or(Error::BucketUnavailable)?;
+        self.stamp_of(index).await
+    }
+
+    async fn stamp_of(&self, shard: usize) -> Result<Stamp, Error> {
+        let pool = self.primary(shard, Duration::ZERO).await?;
+        let mut connection = pool.acquire().await?;
+        stamp_on(&mut connection, self.0.clusters[shard].name()).await
+    }
+
+    pub(crate) async fn primary(&self, shard: usize, limit: Duration) -> Result<&PgPool, Error> {
+        self.0.clusters[shard].wait_primary(limit).await.ok_or(Error::Unavailable)
+    }
+
+    pub(crate) fn cluster(&self, shard: usize) -> &Cluster {
+        &self.0.clusters[shard]
+    }
+
+    pub(crate) fn clusters(&self) -> &[Cluster] {
+        &self.0.clusters
+    }
+
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.0.settings
+    }
+
+    pub(crate) fn map(&self) -> Arc<Map> {
+        self.0.map.read().expect("no holder of this lock panics").clone()
+    }
+
+    /// Loads the map, unless somebody did since generation `seen`.
+    pub(crate) async fn refresh(&self, seen: u64) {
+        let _turn = self.0.refreshing.lock().await;
+        let before = self.map();
+        if before.generation > seen {
+            return;
+        }
+        let answers = join_all((0..self.0.clusters.len()).map(|shard| self.claims(shard))).await;
+        *self.0.map.write().expect("no holder of this lock panics") = Arc::new(before.next(answers));
+    }
+
+    async fn claims(&self, shard: usize) -> Option<Claims> {
+        let limit = Duration::from_millis(self.0.settings.acquire_timeout_ms);
+        let ask = async {
+            let pool = self.primary(shard, Duration::ZERO).await?;
+            let (revision, buckets, epochs): (i64, Vec<i16>, Vec<i64>) = sqlx::query_as(CLAIMS).fetch_one(pool).await?;
+            let buckets = buckets.into_iter().zip(epochs).filter_map(|(bucket, epoch)| Some((Bucket::try_from(bucket).ok()?, epoch)));
+            Ok::<_, Error>(Claims { revision, buckets: buckets.collect() })
+        };
+        match tokio::time::timeout(limit, ask).await {
+            Ok(Ok(claims)) => Some(claims),
+            Ok(Err(error)) => {
+                tracing::debug!(shard = %self.0.clusters[shard].name(), error = %Cause(&error), "a shard did not tell its buckets");
+                None
+            }
+            Err(_) => None,
+        }
+    }
+
+    /// Write ids are needed while their client may ask again: a day, and an hour to be sure.
+    async fn purge_writes(&self) {
+        for shard in 0..self.0.clusters.len() {
+            let Ok(pool) = self.primary(shard, Duration::ZERO).await else { continue };
+            if let Err(error) = sqlx::query(PURGE_WRITES).execute(pool).await {
+                tracing::warn!(%error, "old write ids could not be deleted; the next round tries again");
+            }
+        }
+    }
+}
+
+impl Inner {
+    fn settings_poll(&self) -> Duration {
+        Duration::from_millis(self.settings.poll_interval_ms.clamp(20, 200))
+    }
+}
+
+/// An error with its causes in one line.
+pub(crate) struct Cause<'a>(pub &'a dyn std::error::Error);
+
+impl std::fmt::Display for Cause<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut source = self.0.source();
+        while let Some(error) = source {
+            write!(f, ": {error}")?;
+            source = error.source();
+        }
+        Ok(())
+    }
+}
+
+const CLAIMS: &str = "
+    select (select revision from sharding.revision),
+           coalesce(array_agg(bucket order by bucket), '{}'),
+           coalesce(array_agg(epoch order by bucket), '{}')
+    from sharding.buckets where state in ('owned', 'fenced')";
+
+const PURGE_WRITES: &str = "
+    delete from sharding.writes w using (
+        select bucket, write_id from sharding.writes join sharding.buckets using (bucket)
+        where state = 'owned' and created_at < now() - interval '25 hours' order by created_at limit 5000) old
+    where w.bucket = old.bucket and w.write_id = old.write_id and sharding.guard(old.bucket)";
+
+pub(crate) async fn stamp_on(connection: &mut sqlx::PgConnection, shard: &ShardName) -> Result<Stamp, Error> {
+    let (timeline, lsn): (i32, i64) = sqlx::query_as(
+        "select ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int, (pg_current_wal_insert_lsn() - '0/0')::bigint",
+    )
+    .fetch_one(connection)
+    .await?;
+    Ok(Stamp { shard: shard.clone(), position: Position::from_row(timeline, lsn) })
+}
+
+impl Shards {
+    /// `host:port` and state of every node of a shard, for reports.
+    pub fn nodes(&self, shard: &str) -> Vec<(String, Option<magnitude_database::State>)> {
+        let nodes = self.0.clusters.iter().filter(|cluster| &**cluster.name() == shard).flat_map(Cluster::nodes);
+        nodes.map(|node| (node.address().to_owned(), node.state())).collect()
+    }
+
+    pub(crate) fn index(&self, name: &str) -> anyhow::Result<usize> {
+        self.0.clusters.iter().position(|cluster| &**cluster.name() == name).with_context(|| format!("there is no shard {name}"))
+    }
+}

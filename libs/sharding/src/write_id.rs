@@ -1,0 +1,61 @@
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+/// What makes one logical write recognizable when its answer was lost or its client asks again.
+#[derive(Clone, Debug)]
+pub struct WriteId {
+    pub(crate) id: Uuid,
+    /// Set for a client's idempotency key: what must be the same when the key is used again.
+    pub(crate) fingerprint: Option<[u8; 32]>,
+}
+
+/// The first answer to an idempotent write, as it was stored with its effect.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    pub status: u16,
+    pub body: String,
+}
+
+impl WriteId {
+    /// For a write that nobody will ask for again.
+    pub fn random() -> Self {
+        Self { id: Uuid::new_v4(), fingerprint: None }
+    }
+
+    /// For an idempotency key, which counts per owner (user or email) and route.
+    pub fn from_key(owner: &str, route: &str, key: &str, body: &[u8]) -> Self {
+        let mut hash = Sha256::new();
+        for part in [owner, route, key] {
+            // The length in front keeps ("ab", "c") and ("a", "bc") apart.
+            hash.update((part.len() as u64).to_be_bytes());
+            hash.update(part.as_bytes());
+        }
+        let digest: [u8; 32] = hash.finalize().into();
+        let id = Uuid::from_slice(&digest[..16]).expect("16 bytes make a UUID");
+        Self { id, fingerprint: Some(Sha256::digest(body).into()) }
+    }
+
+    pub fn id(&self) -> Uuid {
+        self.id
+    }
+
+    /// Whether a client chose the key, so that the same write may come again.
+    pub fn is_keyed(&self) -> bool {
+        self.fingerprint.is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_counts_per_owner_and_route() {
+        let id = |owner, route, key| WriteId::from_key(owner, route, key, b"").id();
+
+        assert_eq!(id("ann", "POST /a", "1"), id("ann", "POST /a", "1"));
+        assert_ne!(id("ann", "POST /a", "1"), id("bob", "POST /a", "1"));
+        assert_ne!(id("ann", "POST /a", "1"), id("ann", "POST /b", "1"));
+        assert_ne!(id("ab", "c", "1"), id("a", "bc", "1"));
+    }
+}
