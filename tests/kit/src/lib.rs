@@ -1,0 +1,13 @@
+#![doc = include_str!("../README.md")]
+
+mod admin;
+mod cluster;
+mod eventually;
+mod proxy;
+mod stack;
+mod template;
+
+pub use cluster::{Connected, TestCluster};
+pub use eventually::eventually;
+pub use proxy::Proxy;
+pub use stack::{Instance, PostgresShard, Stack};

@@ -1,0 +1,159 @@
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+use magnitude_sharding::{Migrations, Settings, ShardSettings, Shards};
+use sqlx::{PgConnection, PgPool, postgres::PgPoolOptions};
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use crate::{
+    Stack,
+    admin::{connect, fresh_name, run, sweep},
+    template,
+};
+
+/// Databases of a test's own on the shards of the stack, dropped with this value.
+pub struct TestCluster {
+    stack: Stack,
+    name: String,
+    settings: Settings,
+    shards: Vec<ShardSettings>,
+}
+
+/// Shards that are watched while this lives.
+pub struct Connected {
+    pub shards: Shards,
+    _watch: DropGuard,
+}
+
+impl TestCluster {
+    /// So many shards with the schema of `owner`. Panics, and says what to do, without a running stack.
+    pub async fn shards(count: usize, owner: &str, migrations: fn() -> Vec<Migrations>) -> Self {
+        match Self::try_shards(count, owner, migrations).await {
+            Ok(cluster) => cluster,
+            Err(error) => panic!("no test cluster: {error:#}"),
+        }
+    }
+
+    async fn try_shards(count: usize, owner: &str, migrations: fn() -> Vec<Migrations>) -> anyhow::Result<Self> {
+        let stack = Stack::load()?;
+        ensure!((1..=stack.postgres.len()).contains(&count), "the stack has {} shards, not {count}", stack.postgres.len());
+        let template = template::name(owner, &migrations());
+        let name = fresh_name();
+        let shards = stack.postgres[..count].iter().map(|shard| ShardSettings {
+            name: shard.name.clone(),
+            nodes: std::iter::once(&shard.primary).chain(&shard.replicas).cloned().collect(),
+        });
+        // From here on Drop cleans up, also after a failure half way.
+        let cluster = Self { settings: settings(&stack, &name), shards: shards.collect(), name, stack };
+        for primary in cluster.primaries() {
+            template::ensure(&cluster.stack, primary, &template, migrations).await?;
+            let mut admin = connect(&cluster.stack, primary, "postgres").await?;
+            sweep(&mut admin).await?;
+            run(&mut admin, format!("create database {} template {template}", cluster.name)).await?;
+        }
+        template::spread(&cluster.settings, &cluster.shards, migrations()).await?;
+        Ok(cluster)
+    }
+
+    /// How to reach the databases, as a service's settings say it.
+    pub fn settings(&self) -> (Settings, Vec<ShardSettings>) {
+        (self.settings.clone(), self.shards.clone())
+    }
+
+    /// The shards, watched and with a complete map.
+    pub async fn connect(&self) -> Connected {
+        self.connect_through(&self.shards).await
+    }
+
+    /// The same through other addresses, such as those of a [`Proxy`](crate::Proxy).
+    pub async fn connect_through(&self, shards: &[ShardSettings]) -> Connected {
+        let stop = CancellationToken::new();
+        let (shards, watch) = Shards::connect(&self.settings, shards, stop.clone()).expect("the kit's settings are right");
+        tokio::spawn(watch);
+        shards.ready().await.expect("the shards answer");
+        Connected { shards, _watch: stop.drop_guard() }
+    }
+
+    /// A connection of its own to the primary of a shard, past everything that is tested.
+    pub async fn primary(&self, shard: usize) -> PgConnection {
+        connect(&self.stack, &self.shards[shard].nodes[0], &self.name).await.expect("the primary answers")
+    }
+
+    /// The same as a pool, for looking at a state again and again.
+    pub async fn pool(&self, shard: usize) -> PgPool {
+        let (host, port) = self.shards[shard].nodes[0].rsplit_once(':').expect("the kit has connected to it");
+        let options = sqlx::postgres::PgConnectOptions::new_without_pgpass()
+            .host(host)
+            .port(port.parse().expect("the kit has connected to it"))
+            .username(&self.stack.postgres_user)
+            .password(&self.stack.postgres_password)
+            .database(&self.name);
+        PgPoolOptions::new().max_connections(2).connect_with(options).await.expect("the primary answers")
+    }
+
+    /// The stack's cache, under a prefix of this test's own.
+    pub fn cache(&self) -> magnitude_redis::Settings {
+        self.redis(&self.stack.cache)
+    }
+
+    /// The stack's sessions, under a prefix of this test's own.
+    pub fn sessions(&self) -> magnitude_redis::Settings {
+        self.redis(&self.stack.sessions)
+    }
+
+    fn redis(&self, node: &str) -> magnitude_redis::Settings {
+        magnitude_redis::Settings {
+            nodes: vec![node.to_owned()],
+            password: self.stack.redis_password.clone(),
+            timeout_ms: 500,
+            prefix: format!("{}:", self.name),
+        }
+    }
+
+    fn primaries(&self) -> impl Iterator<Item = &str> {
+        self.shards.iter().filter_map(|shard| shard.nodes.first()).map(String::as_str)
+    }
+}
+
+impl Drop for TestCluster {
+    fn drop(&mut self) {
+        let (stack, name) = (self.stack.clone(), self.name.clone());
+        let primaries: Vec<_> = self.primaries().map(str::to_owned).collect();
+        // Drop cannot await, and the test's runtime may have one thread, which is here: another thread has its own.
+        let work = std::thread::spawn(move || drop_databases(&stack, &name, &primaries));
+        if let Ok(Err(error)) = work.join() {
+            eprintln!("a test's databases stay until they are swept: {error:#}");
+        }
+    }
+}
+
+fn drop_databases(stack: &Stack, name: &str, primaries: &[String]) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        for primary in primaries {
+            let work = async {
+                let mut admin = connect(stack, primary, "postgres").await?;
+                run(&mut admin, format!("drop database if exists {name} with (force)")).await
+            };
+            tokio::time::timeout(Duration::from_secs(30), work).await.with_context(|| format!("{primary} is slow"))??;
+        }
+        Ok(())
+    })
+}
+
+/// The settings of a service whose database has this name, for the stack's superuser.
+pub(crate) fn settings(stack: &Stack, name: &str) -> Settings {
+    Settings {
+        user: stack.postgres_user.clone(),
+        name: name.to_owned(),
+        password: stack.postgres_password.clone(),
+        tls: serde_json::from_str("\"disable\"").expect("it is one of the settings"),
+        connections: 8,
+        connect_timeout_ms: 5_000,
+        acquire_timeout_ms: 5_000,
+        statement_timeout_ms: 10_000,
+        poll_interval_ms: 50,
+        replica_max_lag_ms: 2_000,
+        write_deadline_ms: 10_000,
+    }
+}
