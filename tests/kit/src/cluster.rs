@@ -62,16 +62,7 @@ impl TestCluster {
 
     /// The shards, watched and with a complete map.
     pub async fn connect(&self) -> Connected {
-        self.connect_through(&self.shards).await
-    }
-
-    /// The same through other addresses, such as those of a [`Proxy`](crate::Proxy).
-    pub async fn connect_through(&self, shards: &[ShardSettings]) -> Connected {
-        let stop = CancellationToken::new();
-        let (shards, watch) = Shards::connect(&self.settings, shards, stop.clone()).expect("the kit's settings are right");
-        tokio::spawn(watch);
-        shards.ready().await.expect("the shards answer");
-        Connected { shards, _watch: stop.drop_guard() }
+        Connected::new(&self.settings, &self.shards).await
     }
 
     /// A connection of its own to the primary of a shard, past everything that is tested.
@@ -112,6 +103,17 @@ impl TestCluster {
 
     fn primaries(&self) -> impl Iterator<Item = &str> {
         self.shards.iter().filter_map(|shard| shard.nodes.first()).map(String::as_str)
+    }
+}
+
+impl Connected {
+    /// The same with other settings, or through other addresses such as those of a [`Proxy`](crate::Proxy).
+    pub async fn new(settings: &Settings, shards: &[ShardSettings]) -> Self {
+        let stop = CancellationToken::new();
+        let (shards, watch) = Shards::connect(settings, shards, stop.clone()).expect("the test's settings are right");
+        tokio::spawn(watch);
+        shards.ready().await.expect("the shards answer");
+        Self { shards, _watch: stop.drop_guard() }
     }
 }
 

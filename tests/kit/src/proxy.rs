@@ -44,9 +44,11 @@ impl Proxy {
         self.mode.send_replace(Mode::LoseAnswers);
     }
 
-    /// Breaks every line and lets no new one stand.
-    pub fn cut(&self) {
+    /// Breaks every line, waits until none stands, and lets no new one stand.
+    pub async fn cut(&self) {
         self.mode.send_replace(Mode::Cut);
+        // Only lines hold receivers.
+        self.mode.closed().await;
     }
 
     /// Passes everything again.

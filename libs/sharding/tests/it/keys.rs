@@ -1,0 +1,70 @@
+use magnitude_sharding::{Answer, Begun, Error, Shards, Write, WriteId};
+
+use crate::bench::{Bench, bucket};
+
+fn key(body: &[u8]) -> WriteId {
+    WriteId::from_key("ann", "POST /notes", "1", body)
+}
+
+async fn begin_new(shards: &Shards, id: &WriteId) -> Write {
+    match shards.begin(bucket(7), id).await.unwrap() {
+        Begun::New(write) => write,
+        Begun::Repeated(answer) => panic!("already answered: {answer:?}"),
+    }
+}
+
+async fn answer_once(shards: &Shards) {
+    let mut write = begin_new(shards, &key(b"milk")).await;
+    write.keep_answer(201, "done").await.unwrap();
+    write.commit().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_repeated_key_gets_the_first_answer() {
+    let bench = Bench::new().await;
+    answer_once(bench.shards()).await;
+
+    let again = bench.shards().begin(bucket(7), &key(b"milk")).await.unwrap();
+
+    let Begun::Repeated(answer) = again else { panic!("the write was begun twice") };
+    assert_eq!(answer, Answer { status: 201, body: "done".to_owned() });
+}
+
+#[tokio::test]
+async fn a_key_with_another_body_is_refused() {
+    let bench = Bench::new().await;
+    answer_once(bench.shards()).await;
+
+    let other = bench.shards().begin(bucket(7), &key(b"eggs")).await;
+
+    assert!(matches!(other, Err(Error::KeyReused)));
+}
+
+#[tokio::test]
+async fn a_key_in_use_is_told_so_at_once() {
+    let bench = Bench::new().await;
+    let first = begin_new(bench.shards(), &key(b"milk")).await;
+
+    let second = bench.shards().begin(bucket(7), &key(b"milk")).await;
+
+    assert!(matches!(second, Err(Error::InProgress)));
+    first.rollback().await;
+}
+
+#[tokio::test]
+async fn a_write_that_was_given_up_frees_its_key() {
+    let bench = Bench::new().await;
+    drop(begin_new(bench.shards(), &key(b"milk")).await);
+
+    answer_once(bench.shards()).await;
+}
+
+#[tokio::test]
+async fn a_key_counts_for_a_day() {
+    let bench = Bench::new().await;
+    answer_once(bench.shards()).await;
+    let age = "begin; select sharding.guard(7::smallint); update sharding.writes set created_at = now() - interval '25 hours'; commit";
+    crate::bench::run(&mut bench.cluster.primary(0).await, age).await;
+
+    answer_once(bench.shards()).await;
+}

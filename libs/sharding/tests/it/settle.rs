@@ -1,0 +1,69 @@
+use magnitude_kit::{Connected, Proxy, TestCluster, eventually};
+use magnitude_sharding::{Error, Freshness, Settings, ShardSettings};
+
+use crate::bench::{bucket, cluster, insert_note, notes};
+
+/// The first shard behind a line that breaks; the second as it is.
+async fn behind_a_line(cluster: &TestCluster, change: impl Fn(&mut Settings)) -> (Proxy, Connected) {
+    let (mut settings, mut shards) = cluster.settings();
+    let proxy = Proxy::to(&shards[0].nodes[0]).await.unwrap();
+    shards[0] = ShardSettings { name: shards[0].name.clone(), nodes: vec![proxy.address()] };
+    change(&mut settings);
+    let connected = Connected::new(&settings, &shards).await;
+    (proxy, connected)
+}
+
+#[tokio::test]
+async fn a_commit_whose_answer_was_lost_is_found() {
+    let cluster = cluster().await;
+    let (line, connected) = behind_a_line(&cluster, |_| {}).await;
+    let mut write = connected.shards.write(bucket(7)).await.unwrap();
+    insert_note(&mut write, bucket(7), 1).await.unwrap();
+    let past_the_line = cluster.pool(0).await;
+
+    line.lose_answers();
+    let commit = tokio::spawn(write.commit());
+    eventually("the server commits", async || {
+        sqlx::query_scalar("select exists (select from notes)").fetch_one(&past_the_line).await.unwrap()
+    })
+    .await;
+    line.heal();
+
+    let committed = commit.await.unwrap().expect("it was committed");
+    assert_eq!(notes(&connected.shards, bucket(7), Freshness::AtLeast(committed.stamp)).await.unwrap(), [1]);
+}
+
+#[tokio::test]
+async fn a_commit_that_never_arrived_never_will() {
+    let cluster = cluster().await;
+    let (line, connected) = behind_a_line(&cluster, |_| {}).await;
+    let mut write = connected.shards.write(bucket(7)).await.unwrap();
+    insert_note(&mut write, bucket(7), 1).await.unwrap();
+    let id = write.write_id();
+
+    line.cut().await;
+    line.heal();
+    let outcome = write.commit().await;
+
+    assert!(matches!(outcome, Err(Error::Unavailable)), "{outcome:?}");
+    assert!(notes(&connected.shards, bucket(7), Freshness::Primary).await.unwrap().is_empty());
+    let barred: bool = sqlx::query_scalar("select exists (select from sharding.writes where write_id = $1)")
+        .bind(id)
+        .fetch_one(&mut cluster.primary(0).await)
+        .await
+        .unwrap();
+    assert!(barred, "a late commit could still come through");
+}
+
+#[tokio::test]
+async fn what_cannot_be_settled_in_time_is_unknown() {
+    let cluster = cluster().await;
+    let (line, connected) = behind_a_line(&cluster, |settings| settings.write_deadline_ms = 500).await;
+    let mut write = connected.shards.write(bucket(7)).await.unwrap();
+    insert_note(&mut write, bucket(7), 1).await.unwrap();
+
+    line.cut().await;
+    let outcome = write.commit().await;
+
+    assert!(matches!(outcome, Err(Error::Unknown)), "{outcome:?}");
+}
