@@ -1,0 +1,47 @@
+use axum::http::StatusCode;
+use magnitude_sharding::Error;
+
+use super::ApiError;
+
+const KEY: &str = "idempotencyKey";
+
+impl From<Error> for ApiError {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::BucketUnavailable | Error::Unavailable => Self::unavailable(error),
+            Error::Unknown => Self::outcome_unknown(error),
+            Error::InProgress => Self::new(StatusCode::CONFLICT, KEY, "is in use by another request"),
+            Error::KeyReused => Self::new(StatusCode::UNPROCESSABLE_ENTITY, KEY, "was used with another body"),
+            other => refused(other),
+        }
+    }
+}
+
+/// The server had no time or lost a race (serialization, deadlock, lock or statement timeout, shutting down): the same request
+/// may succeed in a moment. Everything else is a defect of ours.
+fn refused(error: Error) -> ApiError {
+    let code = match &error {
+        Error::Database(error) => error.as_database_error().and_then(|error| error.code()),
+        _ => None,
+    };
+    match code.as_deref() {
+        Some("40001" | "40P01" | "55P03" | "57014" | "57P01" | "57P02" | "57P03" | "25006" | "53300") => ApiError::unavailable(error),
+        _ => ApiError::internal(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_error_of_a_shard_has_its_status() {
+        let status = |error| ApiError::from(error).status().as_u16();
+
+        assert_eq!(status(Error::Unavailable), 503);
+        assert_eq!(status(Error::BucketUnavailable), 503);
+        assert_eq!(status(Error::Unknown), 504);
+        assert_eq!(status(Error::InProgress), 409);
+        assert_eq!(status(Error::KeyReused), 422);
+    }
+}

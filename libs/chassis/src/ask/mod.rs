@@ -1,0 +1,18 @@
+//! What comes in: extractors and the lenient reading of bodies, all refusing in the API's shape.
+
+mod body;
+mod fields;
+mod idempotency;
+mod object;
+mod page;
+mod params;
+mod path;
+
+pub use body::Body;
+pub(crate) use body::{BodyLimit, drain};
+pub use fields::Fields;
+pub use idempotency::Idempotency;
+pub use object::{Object, Patch};
+pub use page::Page;
+pub use params::Params;
+pub use path::Path;

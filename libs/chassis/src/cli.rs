@@ -1,0 +1,118 @@
+use std::{path::PathBuf, process::ExitCode, time::Duration};
+
+use anyhow::Context;
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use tokio::{
+    runtime::Runtime,
+    signal::unix::{Signal, SignalKind, signal},
+};
+
+use crate::{Running, Service, ServiceSettings, healthcheck, settings, telemetry};
+
+#[derive(Parser)]
+struct Arguments {
+    #[command(subcommand)]
+    role: Role,
+    /// A TOML file over the compiled-in defaults; variables MAGNITUDE_<SECTION>__<KEY> win over both.
+    #[arg(long, global = true, value_name = "FILE")]
+    settings: Option<PathBuf>,
+}
+
+#[derive(Subcommand, Clone, Copy)]
+enum Role {
+    /// Serves until it is told to stop (SIGTERM, SIGINT), then drains.
+    Serve,
+    /// Brings the databases to the schema that this binary needs.
+    Migrate,
+    /// Prints the merged settings without secrets.
+    Settings,
+    /// Asks the running instance whether it is ready.
+    Healthcheck,
+}
+
+/// `<service> serve|migrate|settings|healthcheck [--settings FILE]`. Parses the command line of this process, so call it from
+/// `main` and return what it returns.
+pub fn run<S: Service>(_: S) -> ExitCode {
+    let matches = Arguments::command().name(S::NAME).bin_name(S::NAME).get_matches();
+    let outcome = Arguments::from_arg_matches(&matches).map_err(anyhow::Error::from).and_then(play::<S>);
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{}: {error:#}", S::NAME);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn play<S: Service>(arguments: Arguments) -> anyhow::Result<()> {
+    let settings: S::Settings = settings::load(S::DEFAULTS, arguments.settings.as_deref(), environment())?;
+    if let Role::Settings = arguments.role {
+        print!("{}", settings::print(&settings)?);
+        return Ok(());
+    }
+    let runtime = Runtime::new().context("the runtime could not be started")?;
+    match arguments.role {
+        Role::Healthcheck => runtime.block_on(healthcheck::ask(settings.http().operator)),
+        Role::Migrate => {
+            telemetry::init(S::NAME, settings.telemetry());
+            runtime.block_on(S::migrate(settings)).context("the migration did not finish")
+        }
+        _ => {
+            telemetry::init(S::NAME, settings.telemetry());
+            let outcome = runtime.block_on(serve::<S>(settings));
+            // Blocking work that does not end must not keep the process.
+            runtime.shutdown_timeout(Duration::from_secs(1));
+            outcome
+        }
+    }
+}
+
+/// What is not UTF-8 is no setting of ours.
+fn environment() -> impl Iterator<Item = (String, String)> {
+    std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+}
+
+async fn serve<S: Service>(settings: S::Settings) -> anyhow::Result<()> {
+    let mut signals = Signals::new()?;
+    let running = tokio::select! {
+        started = Running::start::<S>(settings) => started.context("the service could not start")?,
+        () = signals.next() => {
+            tracing::info!("told to stop before it was ready");
+            return Ok(());
+        }
+    };
+    tracing::info!(service = S::NAME, public = %running.public(), operator = %running.operator(), "ready");
+    let (stop, abort) = running.switches();
+    let end = running.ended();
+    tokio::pin!(end);
+    tokio::select! {
+        outcome = &mut end => return outcome,
+        () = signals.next() => stop.cancel(),
+    }
+    tokio::select! {
+        outcome = &mut end => outcome,
+        () = signals.next() => {
+            abort.cancel();
+            end.await
+        }
+    }
+}
+
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn new() -> anyhow::Result<Self> {
+        let listen = |kind| signal(kind).context("signals cannot be heard");
+        Ok(Self { terminate: listen(SignalKind::terminate())?, interrupt: listen(SignalKind::interrupt())? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}

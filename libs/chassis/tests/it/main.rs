@@ -1,0 +1,8 @@
+//! A tiny service in this process, on free ports, asked as a client would.
+
+mod answers;
+mod client;
+mod operator;
+mod service;
+mod settings;
+mod shutdown;
