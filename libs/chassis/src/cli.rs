@@ -34,7 +34,7 @@ enum Role {
 /// `main` and return what it returns.
 pub fn run<S: Service>(_: S) -> ExitCode {
     let matches = Arguments::command().name(S::NAME).bin_name(S::NAME).get_matches();
-    let outcome = Arguments::from_arg_matches(&matches).map_err(anyhow::Error::from).and_then(play::<S>);
+    let outcome = Arguments::from_arg_matches(&matches).map_err(anyhow::Error::from).and_then(|arguments| play::<S>(&arguments));
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -44,7 +44,7 @@ pub fn run<S: Service>(_: S) -> ExitCode {
     }
 }
 
-fn play<S: Service>(arguments: Arguments) -> anyhow::Result<()> {
+fn play<S: Service>(arguments: &Arguments) -> anyhow::Result<()> {
     let settings: S::Settings = settings::load(S::DEFAULTS, arguments.settings.as_deref(), environment())?;
     if let Role::Settings = arguments.role {
         print!("{}", settings::print(&settings)?);

@@ -15,7 +15,12 @@ pub struct Tasks {
 
 impl Tasks {
     pub(crate) fn new() -> Self {
-        Self { stop: CancellationToken::new(), abort: CancellationToken::new(), running: TaskTracker::new(), died: Arc::new(watch::Sender::new(None)) }
+        Self {
+            stop: CancellationToken::new(),
+            abort: CancellationToken::new(),
+            running: TaskTracker::new(),
+            died: Arc::new(watch::Sender::new(None)),
+        }
     }
 
     /// Cancelled when the last request was answered: what serves requests must go on until then.

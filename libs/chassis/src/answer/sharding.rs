@@ -1,3 +1,5 @@
+use std::borrow::Cow;
+
 use axum::http::StatusCode;
 use magnitude_sharding::Error;
 
@@ -12,22 +14,22 @@ impl From<Error> for ApiError {
             Error::Unknown => Self::outcome_unknown(error),
             Error::InProgress => Self::new(StatusCode::CONFLICT, KEY, "is in use by another request"),
             Error::KeyReused => Self::new(StatusCode::UNPROCESSABLE_ENTITY, KEY, "was used with another body"),
-            other => refused(other),
+            Error::Database(_) if is_passing(&error) => Self::unavailable(error),
+            Error::Database(_) => Self::internal(error),
         }
     }
 }
 
 /// The server had no time or lost a race (serialization, deadlock, lock or statement timeout, shutting down): the same request
 /// may succeed in a moment. Everything else is a defect of ours.
-fn refused(error: Error) -> ApiError {
-    let code = match &error {
-        Error::Database(error) => error.as_database_error().and_then(|error| error.code()),
-        _ => None,
-    };
-    match code.as_deref() {
-        Some("40001" | "40P01" | "55P03" | "57014" | "57P01" | "57P02" | "57P03" | "25006" | "53300") => ApiError::unavailable(error),
-        _ => ApiError::internal(error),
-    }
+fn is_passing(error: &Error) -> bool {
+    const CODES: [&str; 9] = ["40001", "40P01", "55P03", "57014", "57P01", "57P02", "57P03", "25006", "53300"];
+    code(error).is_some_and(|code| CODES.contains(&code.as_ref()))
+}
+
+fn code(error: &Error) -> Option<Cow<'_, str>> {
+    let Error::Database(error) = error else { return None };
+    error.as_database_error()?.code()
 }
 
 #[cfg(test)]

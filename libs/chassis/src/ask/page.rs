@@ -19,9 +19,8 @@ pub struct Page {
 impl Page {
     fn parse(params: &Params) -> Result<Self, ApiError> {
         let limit = number(params, "limit", DEFAULT_LIMIT).map(|limit| limit.min(MAX_LIMIT));
-        let offset = number(params, "offset", 0).and_then(|offset| {
-            if offset > MAX_OFFSET { Err(format!("must be at most {MAX_OFFSET}")) } else { Ok(offset) }
-        });
+        let offset = number(params, "offset", 0)
+            .and_then(|offset| if offset > MAX_OFFSET { Err(format!("must be at most {MAX_OFFSET}")) } else { Ok(offset) });
         match (limit, offset) {
             (Ok(limit), Ok(offset)) => Ok(Self { limit, offset }),
             (Err(limit), Ok(_)) => Err(bad("limit", limit)),

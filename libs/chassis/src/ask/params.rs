@@ -53,9 +53,10 @@ fn decode(text: &str) -> Option<String> {
 
 /// `percent_decode` passes a malformed escape through; a client that sends one meant something else.
 fn percent_signs_are_escapes(text: &[u8]) -> bool {
-    text.iter().enumerate().filter(|(_, byte)| **byte == b'%').all(|(at, _)| {
-        text.get(at + 1..at + 3).is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
-    })
+    text.iter()
+        .enumerate()
+        .filter(|(_, byte)| **byte == b'%')
+        .all(|(at, _)| text.get(at + 1..at + 3).is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit)))
 }
 
 #[cfg(test)]

@@ -42,7 +42,8 @@ impl Seen {
         let status = response.status().as_u16();
         // Paths that no route matched are counted together, or anyone could fill the memory with names.
         let route = self.route.as_ref().map_or("unmatched", MatchedPath::as_str).to_owned();
-        metrics::counter!("http_requests_total", "method" => self.method, "route" => route.clone(), "status" => status.to_string()).increment(1);
+        metrics::counter!("http_requests_total", "method" => self.method, "route" => route.clone(), "status" => status.to_string())
+            .increment(1);
         metrics::histogram!("http_request_duration_seconds", "method" => self.method, "route" => route.clone()).record(took.as_secs_f64());
 
         let duration_ms = took.as_secs_f64() * 1000.0;

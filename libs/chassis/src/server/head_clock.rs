@@ -71,15 +71,16 @@ impl<S: AsyncRead + Unpin> AsyncRead for Timed<S> {
             self.begun = false;
             self.alarm_in(IDLE);
         }
+        let idle = count.is_multiple_of(2);
         let before = buf.filled().len();
         let Poll::Ready(outcome) = Pin::new(&mut self.stream).poll_read(cx, buf) else {
-            if count % 2 == 0 {
+            if idle {
                 ready!(self.alarm.as_mut().poll(cx));
                 return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
             }
             return Poll::Pending;
         };
-        if count % 2 == 0 && !self.begun && buf.filled().len() > before {
+        if idle && !self.begun && buf.filled().len() > before {
             self.begun = true;
             let limit = self.limit;
             self.alarm_in(limit);

@@ -12,7 +12,11 @@ use super::{
     accept::Front,
     operator::{Health, Readiness},
 };
-use crate::{HttpSettings, Routers, Service, ServiceSettings, Tasks, layers::{self, Edge, Shape}, telemetry};
+use crate::{
+    HttpSettings, Routers, Service, ServiceSettings, Tasks,
+    layers::{self, Edge, Shape},
+    telemetry,
+};
 
 const BACKLOG: u32 = 1024;
 /// What tasks get at least to end in, even if the requests used the whole drain up.
@@ -42,7 +46,13 @@ impl Running {
         let health = Health::new(telemetry::metrics());
         let writes = TaskTracker::new();
         let edge = |shape| Edge::new(shape, &http, writes.clone(), abort.clone());
-        let front = |listener, router| Front { listener, router, header_timeout: Duration::from_millis(http.header_timeout_ms), close: close.clone(), abort: abort.clone() };
+        let front = |listener, router| Front {
+            listener,
+            router,
+            header_timeout: Duration::from_millis(http.header_timeout_ms),
+            close: close.clone(),
+            abort: abort.clone(),
+        };
         let operators = tokio::spawn(front(operator_socket.listen(BACKLOG)?, health.router()).serve());
 
         let tasks = Tasks::new();
@@ -58,7 +68,8 @@ impl Running {
         let publics = tokio::spawn(front(public_listener(public_socket)?, layers::around(api, edge(Shape::Api))).serve());
         health.set(Readiness::Ready);
 
-        let shutdown = Shutdown { http, stop: stop.clone(), abort: abort.clone(), close, tasks, writes, health, fronts: [publics, operators] };
+        let shutdown =
+            Shutdown { http, stop: stop.clone(), abort: abort.clone(), close, tasks, writes, health, fronts: [publics, operators] };
         Ok(Self { public, operator, stop, abort, end: tokio::spawn(shutdown.run()), _guard: guard })
     }
 

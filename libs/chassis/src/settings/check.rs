@@ -32,7 +32,10 @@ impl Pruner<'_> {
     fn items(&mut self, default: Option<&Value>, given: &mut [Value], path: &str) -> bool {
         let Some(default) = default else { return true };
         // Every item is looked at, so that all problems are named.
-        given.iter_mut().enumerate().fold(true, |all, (index, item)| self.keeps(Some(default), item, &join(path, &index.to_string())) && all)
+        given
+            .iter_mut()
+            .enumerate()
+            .fold(true, |all, (index, item)| self.keeps(Some(default), item, &join(path, &index.to_string())) && all)
     }
 
     fn refuse(&mut self, path: &str, sentence: &str) -> bool {

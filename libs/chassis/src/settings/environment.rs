@@ -13,7 +13,10 @@ const FILE: &str = "_FILE";
 pub(super) fn layers(defaults: &Dict, variables: impl Iterator<Item = (String, String)>, problems: &mut Vec<String>) -> Vec<Layer> {
     let mut named: Vec<_> = variables.filter(|(name, _)| name.starts_with(PREFIX) && name.contains("__")).collect();
     named.sort();
-    named.into_iter().filter_map(|(name, text)| layer(defaults, &name, text).map_err(|problem| problems.push(format!("{problem} (from {name})"))).ok()).collect()
+    named
+        .into_iter()
+        .filter_map(|(name, text)| layer(defaults, &name, text).map_err(|problem| problems.push(format!("{problem} (from {name})"))).ok())
+        .collect()
 }
 
 fn layer(defaults: &Dict, name: &str, text: String) -> Result<Layer, String> {
@@ -54,7 +57,9 @@ fn read(default: &Value, text: String) -> Option<Value> {
         Value::Num(_, Num::F32(_) | Num::F64(_)) => text.parse::<f64>().ok().map(Value::from),
         Value::Num(..) => text.parse::<i64>().ok().map(Value::from),
         Value::Bool(..) => text.parse::<bool>().ok().map(Value::from),
-        Value::Array(..) => Toml::from_str::<Dict>(&format!("list = {text}")).ok()?.remove("list").filter(|value| value.as_array().is_some()),
+        Value::Array(..) => {
+            Toml::from_str::<Dict>(&format!("list = {text}")).ok()?.remove("list").filter(|value| value.as_array().is_some())
+        }
         Value::Dict(..) => None,
         _ => Some(Value::from(text)),
     }

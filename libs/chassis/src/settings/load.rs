@@ -15,7 +15,11 @@ pub(super) struct Layer {
 }
 
 /// Merges `defaults`, the file and the `MAGNITUDE_` variables of an environment. An error lists every problem, one a line.
-pub fn load<T: ServiceSettings>(defaults: &str, file: Option<&Path>, environment: impl Iterator<Item = (String, String)>) -> anyhow::Result<T> {
+pub fn load<T: ServiceSettings>(
+    defaults: &str,
+    file: Option<&Path>,
+    environment: impl Iterator<Item = (String, String)>,
+) -> anyhow::Result<T> {
     let defaults: Dict = Toml::from_str(defaults).context("the compiled-in settings are not valid TOML")?;
     let mut problems = Vec::new();
     let mut layers: Vec<_> = file.and_then(|path| read(path, &mut problems)).into_iter().collect();

@@ -1,10 +1,18 @@
 use std::{
-    sync::{Arc, OnceLock, atomic::{AtomicUsize, Ordering}},
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
-use axum::{Router, routing::{get, post}};
-use magnitude_chassis::{ApiError, Body, Fields, HttpSettings, Json, Page, Path, Routers, Running, Service, ServiceSettings, Tasks, TelemetrySettings, load};
+use axum::{
+    Router,
+    routing::{get, post},
+};
+use magnitude_chassis::{
+    ApiError, Body, Fields, HttpSettings, Json, Page, Path, Routers, Running, Service, ServiceSettings, Tasks, TelemetrySettings, load,
+};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 

@@ -92,7 +92,10 @@ impl Drop for File {
 
 #[test]
 fn a_file_goes_over_the_defaults_and_a_variable_over_both() {
-    let file = File::new("layers.toml", "[cache]\nnodes = [\"a:1\", \"b:2\"]\nratio = 1\n[http]\ndrain_delay_ms = 7\n[[shards]]\nname = \"x\"\nnodes = []\n");
+    let file = File::new(
+        "layers.toml",
+        "[cache]\nnodes = [\"a:1\", \"b:2\"]\nratio = 1\n[http]\ndrain_delay_ms = 7\n[[shards]]\nname = \"x\"\nnodes = []\n",
+    );
 
     let settings = with(Some(&file.0), &[("MAGNITUDE_CACHE__NODES", r#"["c:3"]"#), ("MAGNITUDE_DATABASE__PASSWORD", "123")]).unwrap();
 
