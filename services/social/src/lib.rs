@@ -1,0 +1,45 @@
+//! The social service: who follows whom. `follows` is the truth in the follower's bucket, `followers` its mirror in the
+//! followee's.
+
+mod app;
+pub mod jobs;
+mod routes;
+mod settings;
+pub mod store;
+
+use magnitude_chassis::{Routers, Service, Tasks};
+use magnitude_jobs::Jobs;
+use magnitude_sharding::{Migrations, check_schema, migrate};
+
+pub use app::App;
+pub use settings::Settings;
+
+/// The service, for `chassis::run`.
+pub struct Social;
+
+impl Service for Social {
+    const NAME: &'static str = "social";
+    const DEFAULTS: &'static str = include_str!("../settings.toml");
+    type Settings = Settings;
+
+    async fn start(settings: Settings, tasks: Tasks) -> anyhow::Result<Routers> {
+        let app = App::connect(&settings, &tasks)?;
+        check_schema(&app.shards, &migrations()).await?;
+        app.shards.ready().await?;
+        tasks.spawn("the sweeper", sweeper().sweep(app.shards.clone(), app.clone(), tasks.stop()));
+        Ok(routes::routers(app))
+    }
+
+    async fn migrate(settings: Settings) -> anyhow::Result<()> {
+        migrate(&settings.database, &settings.shards, migrations()).await
+    }
+}
+
+/// What the databases need beside the tables of `sharding`.
+pub fn migrations() -> Vec<Migrations> {
+    vec![magnitude_jobs::migrations(), Migrations::new("social", sqlx::migrate!())]
+}
+
+fn sweeper() -> Jobs<App> {
+    Jobs::new().register::<jobs::MirrorFollow>()
+}

@@ -122,12 +122,21 @@ impl Drop for TestCluster {
         let (stack, name) = (self.stack.clone(), self.name.clone());
         let primaries: Vec<_> = self.primaries().map(str::to_owned).collect();
         // Drop cannot await, and the test's runtime may have one thread, which is here: another thread has its own.
-        let work = std::thread::spawn(move || drop_databases(&stack, &name, &primaries));
-        if let Ok(Err(error)) = work.join() {
-            eprintln!("a test's databases stay until they are swept: {error:#}");
-        }
+        let (done, wait) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            if let Err(error) = drop_databases(&stack, &name, &primaries) {
+                eprintln!("a test's databases stay until they are swept: {error:#}");
+            }
+            // Nobody waits any more if it took long.
+            done.send(()).ok();
+        });
+        // Not for ever: Postgres waits for a connection that this blocked thread is half way through opening.
+        wait.recv_timeout(PATIENCE).ok();
     }
 }
+
+/// How long a test's end waits for its databases to be dropped; after that it goes on behind it.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 fn drop_databases(stack: &Stack, name: &str, primaries: &[String]) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

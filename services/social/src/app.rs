@@ -1,0 +1,37 @@
+use axum::extract::FromRef;
+use magnitude_cache::Cache;
+use magnitude_chassis::Tasks;
+use magnitude_contract::accounts::AccountsClient;
+use magnitude_session::Sessions;
+use magnitude_sharding::Shards;
+
+use crate::Settings;
+
+/// What handlers and jobs need.
+#[derive(Clone)]
+pub struct App {
+    pub shards: Shards,
+    pub cache: Cache,
+    pub sessions: Sessions,
+    pub accounts: AccountsClient,
+}
+
+impl App {
+    pub fn connect(settings: &Settings, tasks: &Tasks) -> anyhow::Result<Self> {
+        let (shards, watch) = Shards::connect(&settings.database, &settings.shards, tasks.stop())?;
+        tasks.spawn("the shards' watch", watch);
+        let accounts = AccountsClient::new(&settings.internal)?;
+        Ok(Self {
+            cache: Cache::new(&settings.cache, "social", shards.clone())?,
+            sessions: Sessions::new(&settings.sessions, accounts.clone())?,
+            shards,
+            accounts,
+        })
+    }
+}
+
+impl FromRef<App> for Sessions {
+    fn from_ref(app: &App) -> Self {
+        app.sessions.clone()
+    }
+}

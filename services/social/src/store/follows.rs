@@ -1,0 +1,59 @@
+use magnitude_cache::Cache;
+use magnitude_ids::Id;
+use magnitude_sharding::{Error, Shards, Write};
+use sqlx::PgConnection;
+
+/// Makes the follower follow, or no longer follow. The new version, or nothing when it was so already.
+pub async fn set(write: &mut Write, follower: Id, followee: Id, active: bool) -> Result<Option<i64>, Error> {
+    let bucket = write.bucket().as_i16();
+    let connection: &mut PgConnection = write;
+    Ok(sqlx::query_scalar(if active { FOLLOW } else { UNFOLLOW })
+        .bind(bucket)
+        .bind(follower.as_i64())
+        .bind(followee.as_i64())
+        .fetch_optional(connection)
+        .await?)
+}
+
+/// Which of `candidates` the viewer follows: one statement, however many they are.
+pub async fn among(shards: &Shards, cache: &Cache, viewer: Id, candidates: &[Id]) -> Result<Vec<Id>, Error> {
+    if candidates.is_empty() {
+        return Ok(Vec::new());
+    }
+    let freshness = cache.freshness(viewer.bucket()).await;
+    let numbers: Vec<i64> = candidates.iter().map(|id| id.as_i64()).collect();
+    let rows = shards.fetch_all(viewer.bucket(), freshness, AMONG, |q| q.bind(viewer.as_i64()).bind(numbers.as_slice())).await?;
+    Ok(ids(rows))
+}
+
+/// Everybody whom the reader follows.
+pub async fn all(shards: &Shards, cache: &Cache, reader: Id) -> Result<Vec<Id>, Error> {
+    let freshness = cache.freshness(reader.bucket()).await;
+    let rows = shards.fetch_all(reader.bucket(), freshness, ALL, |q| q.bind(reader.as_i64())).await?;
+    Ok(ids(rows))
+}
+
+fn ids(rows: Vec<(i64,)>) -> Vec<Id> {
+    rows.into_iter().filter_map(|(id,)| Id::from_i64(id)).collect()
+}
+
+pub(crate) const FOLLOW: &str = "
+    insert into follows as f (bucket, follower, followee, active, version) values ($1, $2, $3, true, 1)
+    on conflict (bucket, follower, followee) do update
+        set active = true, version = f.version + 1, updated_at = clock_timestamp()
+        where not f.active
+    returning version";
+
+pub(crate) const UNFOLLOW: &str = "
+    update follows set active = false, version = version + 1, updated_at = clock_timestamp()
+    where bucket = $1 and follower = $2 and followee = $3 and active
+    returning version";
+
+pub(crate) const AMONG: &str = "
+    select followee from follows
+    where bucket = $1 and (select sharding.owns($1, $2)) and follower = $3 and followee = any($4) and active";
+
+pub(crate) const ALL: &str = "
+    select followee from follows
+    where bucket = $1 and (select sharding.owns($1, $2)) and follower = $3 and active
+    order by followee";

@@ -1,0 +1,7 @@
+//! SQL: one function a statement or transaction. No HTTP.
+
+pub mod follows;
+pub mod mirror;
+
+/// Every statement, for the test that prepares them against the migrated schema.
+pub const STATEMENTS: [&str; 5] = [follows::FOLLOW, follows::UNFOLLOW, follows::AMONG, follows::ALL, mirror::APPLY];

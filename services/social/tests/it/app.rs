@@ -1,0 +1,96 @@
+//! The service in this process, on free ports, and a client of it.
+
+use magnitude_chassis::{HttpSettings, Running, TelemetrySettings};
+use magnitude_contract::social::SocialClient;
+use magnitude_kit::TestCluster;
+use magnitude_social::{Settings, Social};
+use reqwest::{Method, StatusCode};
+use serde_json::Value;
+use tokio::task::JoinHandle;
+
+use crate::accounts::{self, User};
+
+pub struct TestApp {
+    pub ann: User,
+    pub bob: User,
+    pub social: SocialClient,
+    running: Running,
+    http: reqwest::Client,
+    accounts: JoinHandle<()>,
+    // Last: its databases are dropped when nobody uses them.
+    pub cluster: TestCluster,
+}
+
+impl TestApp {
+    /// Ann lives on the first shard, Bob on the second.
+    pub async fn new() -> Self {
+        let cluster = TestCluster::shards(2, "social", magnitude_social::migrations).await;
+        let (ann, bob) = (User::new("ann", 7), User::new("bob", 3000));
+        let (url, accounts) = accounts::serve(&[ann.clone(), bob.clone()]).await;
+        let running = Running::start::<Social>(settings(&cluster, url)).await.expect("the service starts");
+        let social = magnitude_contract::Settings { url: format!("http://{}", running.operator()), timeout_ms: 5_000 };
+        Self { ann, bob, social: SocialClient::new(&social).unwrap(), running, http: reqwest::Client::new(), accounts, cluster }
+    }
+
+    /// A request about whom to follow, to be changed and sent.
+    pub fn request(&self, method: Method, username: &str) -> reqwest::RequestBuilder {
+        self.http.request(method, format!("http://{}/api/profiles/{username}/follow", self.running.public()))
+    }
+
+    pub async fn follow(&self, follower: &User, username: &str) -> (StatusCode, Value) {
+        send(self.request(Method::POST, username).header("authorization", token(follower))).await
+    }
+
+    pub async fn unfollow(&self, follower: &User, username: &str) -> (StatusCode, Value) {
+        send(self.request(Method::DELETE, username).header("authorization", token(follower))).await
+    }
+
+    /// Active and version of Ann following Bob: in the truth, and in its mirror.
+    pub async fn rows(&self) -> [Option<(bool, i64)>; 2] {
+        let mut first = self.cluster.primary(0).await;
+        let mut second = self.cluster.primary(1).await;
+        [
+            sqlx::query_as("select active, version from follows").fetch_optional(&mut first).await.unwrap(),
+            sqlx::query_as("select active, version from followers").fetch_optional(&mut second).await.unwrap(),
+        ]
+    }
+}
+
+impl Drop for TestApp {
+    fn drop(&mut self) {
+        self.running.abort();
+        self.accounts.abort();
+    }
+}
+
+pub fn token(user: &User) -> String {
+    format!("Token {}", user.token.expose())
+}
+
+/// The status and the body as JSON.
+pub async fn send(request: reqwest::RequestBuilder) -> (StatusCode, Value) {
+    let response = request.send().await.expect("the service answers");
+    (response.status(), response.json().await.expect("it answers with JSON"))
+}
+
+fn settings(cluster: &TestCluster, accounts: String) -> Settings {
+    let (database, shards) = cluster.settings();
+    let free_port = "127.0.0.1:0".parse().expect("it is an address");
+    Settings {
+        http: HttpSettings {
+            public: free_port,
+            operator: free_port,
+            max_body_bytes: 1 << 20,
+            request_timeout_ms: 15_000,
+            header_timeout_ms: 5_000,
+            drain_timeout_ms: 5_000,
+            drain_delay_ms: 0,
+        },
+        telemetry: TelemetrySettings { log: "warn".to_owned(), format: "text".to_owned() },
+        database,
+        shards,
+        cache: cluster.cache(),
+        sessions: cluster.sessions(),
+        internal: magnitude_contract::Settings { url: accounts, timeout_ms: 5_000 },
+    }
+}

@@ -1,0 +1,66 @@
+use futures_util::future::join_all;
+use magnitude_ids::Id;
+use magnitude_jobs::{Job, enqueue};
+use magnitude_kit::{Connected, eventually};
+use magnitude_social::{
+    jobs::MirrorFollow,
+    store::{follows, mirror},
+};
+
+use crate::app::TestApp;
+
+#[tokio::test]
+async fn racing_changes_end_with_the_mirror_as_the_truth() {
+    let app = TestApp::new().await;
+    let changes = (0..40).map(async |number| {
+        let (status, body) = if number % 2 == 0 { app.follow(&app.ann, "bob").await } else { app.unfollow(&app.ann, "bob").await };
+        assert!(status.is_success(), "{status} {body}");
+    });
+
+    join_all(changes).await;
+
+    let [truth, mirror] = app.rows().await;
+    assert!(truth.is_some());
+    assert_eq!(mirror, truth);
+}
+
+#[tokio::test]
+async fn a_crash_before_the_mirror_is_made_good() {
+    let app = TestApp::new().await;
+    let Connected { shards, .. } = &app.cluster.connect().await;
+    let (follower, followee) = (app.ann.id(), app.bob.id());
+
+    let mut write = shards.write(follower.bucket()).await.unwrap();
+    let version = follows::set(&mut write, follower, followee, true).await.unwrap().unwrap();
+    let job = MirrorFollow { follower, followee, active: true, version };
+    // Nobody runs it: as if the process had died here.
+    drop(enqueue(&mut write, MirrorFollow::KIND, job).await.unwrap());
+    write.commit().await.unwrap();
+
+    eventually("the mirror shows it", async || app.rows().await == [Some((true, 1)), Some((true, 1))]).await;
+}
+
+#[tokio::test]
+async fn a_late_or_doubled_change_never_wins() {
+    let app = TestApp::new().await;
+    let Connected { shards, .. } = &app.cluster.connect().await;
+    let apply = |active, version| mirror::apply(shards, app.ann.id(), app.bob.id(), active, version);
+
+    for (active, version) in [(true, 3), (false, 2), (true, 1), (true, 3)] {
+        apply(active, version).await.unwrap();
+    }
+
+    assert_eq!(app.rows().await[1], Some((true, 3)));
+}
+
+#[test]
+fn a_job_survives_its_row() {
+    let id = |number| Id::from_i64(number).unwrap();
+    let job = MirrorFollow { follower: id(1), followee: id(2), active: true, version: 3 };
+
+    let row = serde_json::to_value(&job).unwrap();
+
+    // Rows that an older release wrote are read by this one: the names must stay.
+    assert_eq!(row, serde_json::json!({ "follower": "2", "followee": "3", "active": true, "version": 3 }));
+    assert_eq!(serde_json::from_value::<MirrorFollow>(row).unwrap().version, 3);
+}
