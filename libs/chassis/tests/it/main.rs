@@ -3,6 +3,7 @@
 mod answers;
 mod client;
 mod operator;
+mod process;
 mod service;
 mod settings;
 mod shutdown;
