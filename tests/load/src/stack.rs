@@ -1,0 +1,61 @@
+//! Where the stack listens, as `stack up` described it.
+
+use std::{collections::BTreeMap, fs, net::IpAddr, path::PathBuf};
+
+use anyhow::{Context, ensure};
+use serde::Deserialize;
+
+#[derive(Debug, Deserialize)]
+pub struct Stack {
+    /// The load balancer, `http://host:port`.
+    pub url: String,
+    #[serde(default)]
+    pub services: BTreeMap<String, Vec<Instance>>,
+    #[serde(default)]
+    pub postgres: Vec<Shard>,
+    #[serde(default)]
+    pub postgres_user: String,
+    #[serde(default)]
+    pub postgres_password: String,
+    #[serde(default)]
+    pub cache: String,
+    #[serde(default)]
+    pub redis_password: String,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct Instance {
+    pub public: String,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct Shard {
+    pub primary: String,
+}
+
+impl Stack {
+    pub fn load() -> anyhow::Result<Self> {
+        let path = std::env::var_os("MAGNITUDE_TEST_STACK").map_or_else(|| PathBuf::from(".stack/test.json"), PathBuf::from);
+        let text = fs::read_to_string(&path).with_context(|| format!("no stack described by {}; `make up` starts one", path.display()))?;
+        let stack: Self = serde_json::from_str(&text).with_context(|| format!("{} does not describe a stack", path.display()))?;
+        stack.refuse_other_machines()?;
+        Ok(stack)
+    }
+
+    /// The instances of `articles`, as base URLs.
+    pub fn articles(&self) -> Vec<String> {
+        let instances = self.services.get("articles").map_or(&[][..], Vec::as_slice);
+        instances.iter().map(|instance| format!("http://{}", instance.public)).collect()
+    }
+
+    /// Load is for this machine alone.
+    fn refuse_other_machines(&self) -> anyhow::Result<()> {
+        for url in self.articles().iter().chain([&self.url]) {
+            let parsed = reqwest::Url::parse(url).with_context(|| format!("{url} is not an address"))?;
+            let host = parsed.host_str().unwrap_or("");
+            let loopback = host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
+            ensure!(loopback, "{url} is not on this machine");
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,59 @@
+//! The versions of what was measured; a part that does not tell its version is left out.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use sqlx::{Connection, PgConnection, postgres::PgConnectOptions};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    process::Command,
+};
+
+use crate::stack::Stack;
+
+const PATIENCE: Duration = Duration::from_secs(5);
+
+pub async fn of(stack: &Stack, oha: &str) -> BTreeMap<String, String> {
+    let found = [
+        ("oha", Some(oha.to_owned())),
+        ("postgres", within(postgres(stack)).await),
+        ("redis", within(redis(stack)).await),
+        ("linux", within(output("uname", &["-r"])).await),
+        ("commit", within(output("git", &["rev-parse", "--short", "HEAD"])).await),
+        ("cores", std::thread::available_parallelism().ok().map(|cores| cores.to_string())),
+        ("instances of articles", Some(stack.articles().len().to_string())),
+    ];
+    found.into_iter().filter_map(|(name, version)| Some((name.to_owned(), version?))).collect()
+}
+
+async fn within(version: impl Future<Output = anyhow::Result<String>>) -> Option<String> {
+    tokio::time::timeout(PATIENCE, version).await.ok()?.ok()
+}
+
+async fn postgres(stack: &Stack) -> anyhow::Result<String> {
+    let shard = stack.postgres.first().ok_or_else(|| anyhow::anyhow!("no shard"))?;
+    let (host, port) = shard.primary.rsplit_once(':').unwrap_or((&shard.primary, "5432"));
+    let options = PgConnectOptions::new_without_pgpass().host(host).port(port.parse()?).database("postgres");
+    let options = options.username(&stack.postgres_user).password(&stack.postgres_password);
+    let mut connection = PgConnection::connect_with(&options).await?;
+    Ok(sqlx::query_scalar("SHOW server_version").fetch_one(&mut connection).await?)
+}
+
+/// One inline command, so that this needs no client library.
+async fn redis(stack: &Stack) -> anyhow::Result<String> {
+    let mut stream = TcpStream::connect(&stack.cache).await?;
+    if !stack.redis_password.is_empty() {
+        stream.write_all(format!("AUTH {}\r\n", stack.redis_password).as_bytes()).await?;
+    }
+    stream.write_all(b"INFO server\r\nQUIT\r\n").await?;
+    let mut told = String::new();
+    stream.take(64 * 1024).read_to_string(&mut told).await?;
+    let line = told.lines().find_map(|line| line.strip_prefix("valkey_version:").or_else(|| line.strip_prefix("redis_version:")));
+    line.map(|version| version.trim().to_owned()).ok_or_else(|| anyhow::anyhow!("no version told"))
+}
+
+async fn output(program: &str, arguments: &[&str]) -> anyhow::Result<String> {
+    let output = Command::new(program).args(arguments).output().await?;
+    anyhow::ensure!(output.status.success(), "{program} failed");
+    Ok(String::from_utf8(output.stdout)?.trim().to_owned())
+}
