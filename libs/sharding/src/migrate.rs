@@ -66,7 +66,7 @@ async fn lock(shards: &Shards, name: &str) -> anyhow::Result<PgConnection> {
 async fn apply(connection: &mut PgConnection, name: &str, migrations: &[Migrations]) -> anyhow::Result<()> {
     sqlx::query("create schema if not exists sharding").execute(&mut *connection).await?;
     for Migrations { owner, migrator } in std::iter::once(&own()).chain(migrations) {
-        migrator.run(&mut *connection).await.with_context(|| format!("the migrations of {owner} on shard {name}"))?;
+        migrator.run_direct(None, &mut *connection, false).await.with_context(|| format!("the migrations of {owner} on shard {name}"))?;
     }
     tracing::info!(shard = name, "migrated");
     Ok(())

@@ -1,0 +1,75 @@
+//! Articles, tags, comments, favorites, lists and the feed: the table of contents.
+
+pub mod article;
+mod fields;
+mod jobs;
+mod keyspaces;
+mod routes;
+mod settings;
+pub mod slug;
+pub mod store;
+mod view;
+
+use axum::extract::FromRef;
+use magnitude_cache::Cache;
+use magnitude_chassis::{Routers, Service, Tasks};
+use magnitude_contract::{accounts::AccountsClient, social::SocialClient};
+use magnitude_jobs::Jobs;
+use magnitude_session::Sessions;
+use magnitude_sharding::{Migrations, Shards};
+
+pub use settings::Settings;
+
+/// What every handler and job has at hand.
+#[derive(Clone)]
+pub struct App {
+    pub shards: Shards,
+    pub cache: Cache,
+    pub sessions: Sessions,
+    pub accounts: AccountsClient,
+    pub social: SocialClient,
+}
+
+impl FromRef<App> for Sessions {
+    fn from_ref(app: &App) -> Self {
+        app.sessions.clone()
+    }
+}
+
+#[derive(Clone, Copy)]
+pub struct Articles;
+
+impl Service for Articles {
+    const NAME: &'static str = "articles";
+    const DEFAULTS: &'static str = include_str!("../settings.toml");
+    type Settings = Settings;
+
+    async fn start(settings: Settings, tasks: Tasks) -> anyhow::Result<Routers> {
+        let (shards, watch) = Shards::connect(&settings.database, &settings.shards, tasks.stop())?;
+        tasks.spawn("shards", watch);
+        shards.ready().await?;
+        magnitude_sharding::check_schema(&shards, &migrations()).await?;
+
+        let cache = Cache::new(&settings.cache, Self::NAME, shards.clone())?;
+        tasks.spawn("cache", cache.repair(tasks.stop()));
+        let accounts = AccountsClient::new(&settings.internal)?;
+        let sessions = Sessions::new(&settings.sessions, accounts.clone())?;
+        let social = SocialClient::new(&settings.internal)?;
+        let app = App { shards: shards.clone(), cache, sessions, accounts, social };
+        tasks.spawn("jobs", jobs().sweep(shards, app.clone(), tasks.stop()));
+        Ok(Routers { public: routes::public(app, settings.bench), internal: axum::Router::new() })
+    }
+
+    async fn migrate(settings: Settings) -> anyhow::Result<()> {
+        magnitude_sharding::migrate(&settings.database, &settings.shards, migrations()).await
+    }
+}
+
+/// All that this service keeps on its shards.
+pub fn migrations() -> Vec<Migrations> {
+    vec![magnitude_jobs::migrations(), Migrations::new("articles", sqlx::migrate!())]
+}
+
+fn jobs() -> Jobs<App> {
+    Jobs::new().register::<jobs::MirrorFavorite>().register::<jobs::RetractFavorites>().register::<jobs::VoidArticle>()
+}

@@ -1,0 +1,102 @@
+use std::{
+    collections::HashSet,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use magnitude_sharding::Committed;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    Cache, Void,
+    scripts::{RAISE, VOID},
+};
+
+/// More failed writes than this are not kept: the caches' times to live end what they left.
+const KEPT: usize = 100_000;
+const AGAIN: Duration = Duration::from_millis(200);
+
+/// What could not be told to Redis yet.
+#[derive(Clone, Default)]
+pub(crate) struct Failed(Arc<Mutex<State>>);
+
+#[derive(Default)]
+struct State {
+    writes: Vec<(Option<Committed>, Vec<Void>)>,
+    keys: HashSet<String>,
+}
+
+impl Failed {
+    fn keep(&self, committed: Option<Committed>, voids: Vec<Void>) {
+        let mut state = self.0.lock().expect("no holder of this lock panics");
+        if state.writes.len() < KEPT {
+            state.keys.extend(voids.iter().map(|void| void.key.clone()));
+            state.writes.push((committed, voids));
+        }
+    }
+
+    fn take(&self) -> Vec<(Option<Committed>, Vec<Void>)> {
+        std::mem::take(&mut self.0.lock().expect("no holder of this lock panics").writes)
+    }
+
+    fn settle(&self) {
+        let mut state = self.0.lock().expect("no holder of this lock panics");
+        if state.writes.is_empty() {
+            state.keys.clear();
+        }
+    }
+
+    /// Whether this process knows the cached value of a key to be old.
+    pub fn holds(&self, key: &str) -> bool {
+        self.0.lock().expect("no holder of this lock panics").keys.contains(key)
+    }
+}
+
+impl Cache {
+    /// Call after COMMIT and before the answer: raises the stamps of bucket and shard, and voids. A failure does not fail the write:
+    /// it is counted, and repeated until Redis was told.
+    pub async fn wrote(&self, committed: &Committed, voids: &[Void]) {
+        if let Err(error) = self.tell(Some(committed), voids).await {
+            metrics::counter!("cache_voids_failed_total").increment(1);
+            tracing::warn!(%error, "a write could not be told to the cache: it is told again");
+            self.failed.keep(Some(committed.clone()), voids.to_vec());
+        }
+    }
+
+    /// Voids again what a write made old; for the job that stands behind [`Cache::wrote`].
+    pub async fn void(&self, voids: &[Void]) -> anyhow::Result<()> {
+        Ok(self.tell(None, voids).await?)
+    }
+
+    /// Repeats what failed, until `stop`: spawn it.
+    pub fn repair(&self, stop: CancellationToken) -> impl Future<Output = ()> + Send + 'static + use<> {
+        let cache = self.clone();
+        async move {
+            while stop.run_until_cancelled(tokio::time::sleep(AGAIN)).await.is_some() {
+                for (committed, voids) in cache.failed.take() {
+                    if cache.tell(committed.as_ref(), &voids).await.is_err() {
+                        cache.failed.keep(committed, voids);
+                    }
+                }
+                cache.failed.settle();
+            }
+        }
+    }
+
+    async fn tell(&self, committed: Option<&Committed>, voids: &[Void]) -> Result<(), magnitude_redis::Down> {
+        // The stamps first: a load that begins after the void must find them raised.
+        if let Some(committed) = committed {
+            for (node, key) in [self.bucket_stamp(committed.bucket), self.shard_stamp(&committed.stamp.shard)] {
+                let mut raise = RAISE.prepare_invoke();
+                raise.key(key).arg(committed.stamp.to_string());
+                self.redis.nodes()[node].script::<i64>(&raise).await?;
+            }
+        }
+        let voids = voids.iter().map(async |void| {
+            let mut script = VOID.prepare_invoke();
+            script.key(self.entry(&void.key)).arg(void.version);
+            self.redis.nodes()[self.node_of(void.bucket)].script::<i64>(&script).await
+        });
+        futures_util::future::try_join_all(voids).await.map(drop)
+    }
+}

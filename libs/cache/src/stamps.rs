@@ -1,0 +1,135 @@
+use std::collections::HashMap;
+
+use magnitude_ids::Bucket;
+use magnitude_sharding::{Freshness, ShardFreshness, Stamp};
+
+use crate::{
+    Cache,
+    scripts::{SET_STAMP, STAMPS},
+};
+
+/// Marks a placeholder; no shard's stamp begins with it.
+const PENDING: &str = "?";
+
+impl Cache {
+    /// Where an uncached read of this bucket may be answered.
+    pub async fn freshness(&self, bucket: Bucket) -> Freshness {
+        let stamps = self.bucket_stamps(&[bucket]).await;
+        stamps.into_iter().next().flatten().map_or(Freshness::Primary, Freshness::AtLeast)
+    }
+
+    /// The same for reads grouped by shard: a shard gets an entry if all of its given buckets have a stamp, the latest of them.
+    pub async fn freshness_of(&self, buckets: &[Bucket]) -> ShardFreshness {
+        let mut buckets = buckets.to_vec();
+        buckets.sort_unstable();
+        buckets.dedup();
+        let stamps = self.bucket_stamps(&buckets).await;
+        let mut of: HashMap<_, Option<Stamp>> = HashMap::new();
+        for (bucket, stamp) in buckets.iter().zip(stamps) {
+            let Some(shard) = self.source.shard_of(*bucket) else { continue };
+            let stamp = stamp.filter(|stamp| stamp.shard == shard);
+            let latest = of.entry(shard).or_insert_with(|| stamp.clone());
+            *latest = match (latest.take(), stamp) {
+                (Some(a), Some(b)) => Some(if a.position >= b.position { a } else { b }),
+                _ => None,
+            };
+        }
+        of.into_iter().filter_map(|(shard, stamp)| Some((shard, stamp?))).collect()
+    }
+
+    /// For reads over whole shards: the stamp that every write of the shard raises.
+    pub async fn freshness_of_shards(&self) -> ShardFreshness {
+        let shards = self.source.shards();
+        let keys: Vec<_> = shards.iter().map(|shard| self.shard_stamp(shard)).collect();
+        let mut found = ShardFreshness::new();
+        for (shard, (node, key)) in shards.into_iter().zip(keys) {
+            let stamp = match self.read_stamps(node, std::slice::from_ref(&key)).await.pop() {
+                Some(Found::Stamp(stamp)) => Some(stamp),
+                Some(Found::Ours(token)) => {
+                    if let Ok(stamp) = self.source.of_shard(&shard).await {
+                        self.set_stamp(node, &key, &token, &stamp).await;
+                    }
+                    None
+                }
+                Some(Found::Pending) | None => None,
+            };
+            if let Some(stamp) = stamp {
+                found.insert(shard, stamp);
+            }
+        }
+        found
+    }
+
+    async fn bucket_stamps(&self, buckets: &[Bucket]) -> Vec<Option<Stamp>> {
+        let mut by_node: HashMap<usize, Vec<usize>> = HashMap::new();
+        for (index, bucket) in buckets.iter().enumerate() {
+            by_node.entry(self.node_of(*bucket)).or_default().push(index);
+        }
+        let mut stamps = vec![None; buckets.len()];
+        for (node, indexes) in by_node {
+            let keys: Vec<_> = indexes.iter().map(|index| self.bucket_stamp(buckets[*index]).1).collect();
+            for (index, (found, key)) in indexes.into_iter().zip(self.read_stamps(node, &keys).await.into_iter().zip(&keys)) {
+                match found {
+                    Found::Stamp(stamp) => stamps[index] = Some(stamp),
+                    Found::Ours(token) => self.restore(buckets[index], node, key, &token).await,
+                    Found::Pending => {}
+                }
+            }
+        }
+        stamps
+    }
+
+    /// Sets a bucket's missing stamp, for the readers after this one.
+    async fn restore(&self, bucket: Bucket, node: usize, key: &str, token: &str) {
+        if let Ok(stamp) = self.source.of_bucket(bucket).await {
+            self.set_stamp(node, key, token, &stamp).await;
+        }
+    }
+
+    async fn read_stamps(&self, node: usize, keys: &[String]) -> Vec<Found> {
+        let token = format!("{PENDING}{:016x}", rand::random::<u64>());
+        let mut read = STAMPS.prepare_invoke();
+        for key in keys {
+            read.key(key);
+        }
+        read.arg(&token);
+        match self.redis.nodes()[node].script::<Vec<String>>(&read).await {
+            Ok(texts) if texts.len() == keys.len() => texts.iter().map(|text| Found::of(text, &token)).collect(),
+            Ok(_) | Err(_) => keys.iter().map(|_| Found::Pending).collect(),
+        }
+    }
+
+    async fn set_stamp(&self, node: usize, key: &str, token: &str, stamp: &Stamp) {
+        let mut set = SET_STAMP.prepare_invoke();
+        set.key(key).arg(token).arg(stamp.to_string());
+        if let Err(error) = self.redis.nodes()[node].script::<i64>(&set).await {
+            tracing::debug!(%error, "a stamp was not set");
+        }
+    }
+
+    pub(crate) fn bucket_stamp(&self, bucket: Bucket) -> (usize, String) {
+        (self.node_of(bucket), self.redis.key(&format!("stamp:{}:b:{bucket}", self.service)))
+    }
+
+    pub(crate) fn shard_stamp(&self, shard: &str) -> (usize, String) {
+        let name = format!("stamp:{}:s:{shard}", self.service);
+        (self.redis.node(&name), self.redis.key(&name))
+    }
+}
+
+enum Found {
+    Stamp(Stamp),
+    /// There was none, and this reader is to set it, with its token.
+    Ours(String),
+    /// Somebody else is setting it, or it is not to be read.
+    Pending,
+}
+
+impl Found {
+    fn of(text: &str, token: &str) -> Self {
+        if text.is_empty() {
+            return Self::Ours(token.to_owned());
+        }
+        text.parse().map_or(Self::Pending, Self::Stamp)
+    }
+}

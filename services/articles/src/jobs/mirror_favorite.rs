@@ -1,0 +1,27 @@
+use magnitude_ids::Id;
+use magnitude_jobs::{Job, JobError};
+use serde::{Deserialize, Serialize};
+
+use crate::{App, store};
+
+/// Brings a change of an article's favorites to the mirror in the user's bucket. Safe to run twice and late: the mirror
+/// takes only versions that are newer than its own.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct MirrorFavorite {
+    pub user: Id,
+    pub article: Id,
+    pub active: bool,
+    pub version: i64,
+}
+
+impl Job<App> for MirrorFavorite {
+    const KIND: &'static str = "mirror_favorite";
+
+    async fn run(&self, app: &App) -> Result<(), JobError> {
+        let mut write = app.shards.write(self.user.bucket()).await?;
+        store::favorites::mirror(&mut write, self.user, self.article, self.active, self.version).await?;
+        let committed = write.commit().await?;
+        app.cache.wrote(&committed, &[]).await;
+        Ok(())
+    }
+}

@@ -1,0 +1,73 @@
+use axum::{
+    extract::State,
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
+use magnitude_chassis::{ApiError, Body, Idempotency, Json, Path, answer};
+use magnitude_contract::articles::{CommentAnswer, CommentsAnswer};
+use magnitude_session::{SignedIn, Viewer};
+use magnitude_sharding::Begun;
+
+use crate::{
+    App, fields,
+    routes::articles::to_json,
+    store,
+    view::{self, Authors},
+};
+
+/// `GET /api/articles/{slug}/comments`, newest last.
+pub async fn list(State(app): State<App>, Viewer(viewer): Viewer, Path(slug): Path<String>) -> Result<Json<CommentsAnswer>, ApiError> {
+    let article = super::find(&app, &slug).await?;
+    let id = article.head.id;
+    let comments = store::comments::list(&app.shards, app.cache.freshness(id.bucket()).await, id).await?;
+    let mut authors: Vec<_> = comments.iter().map(|comment| comment.author).collect();
+    authors.sort_unstable();
+    authors.dedup();
+    let authors = Authors::load(&app, viewer.as_ref(), &authors).await?;
+    Ok(Json(CommentsAnswer { comments: comments.iter().map(|comment| view::comment(comment, &authors)).collect() }))
+}
+
+/// `POST /api/articles/{slug}/comments`.
+pub async fn create(
+    State(app): State<App>,
+    SignedIn { session, .. }: SignedIn,
+    Path(slug): Path<String>,
+    idempotency: Result<Idempotency, ApiError>,
+    body: Result<Body, ApiError>,
+) -> Result<Response, ApiError> {
+    let article = super::find(&app, &slug).await?.head.id;
+    let (idempotency, body) = (idempotency?, body?);
+    let text = fields::comment(&body)?;
+    let authors = Authors::load(&app, None, &[session.user]).await?;
+    let id = idempotency.write_id(&session.user.to_string(), &body.bytes);
+    let mut write = match app.shards.begin(article.bucket(), &id).await? {
+        Begun::New(write) => write,
+        Begun::Repeated(first) => return Ok(answer(first)),
+    };
+    let comment = store::comments::insert(&mut write, article, session.user, &text).await?;
+    let comment = comment.ok_or_else(|| ApiError::not_found("article"))?;
+    let body = CommentAnswer { comment: view::comment(&comment, &authors) };
+    write.keep_answer(201, &to_json(&body)).await?;
+    let committed = write.commit().await?;
+    app.cache.wrote(&committed, &[]).await;
+    Ok((StatusCode::CREATED, Json(body)).into_response())
+}
+
+/// `DELETE /api/articles/{slug}/comments/{id}`.
+pub async fn delete(
+    State(app): State<App>,
+    SignedIn { session, .. }: SignedIn,
+    Path((slug, comment)): Path<(String, String)>,
+) -> Result<StatusCode, ApiError> {
+    let article = super::find(&app, &slug).await?.head.id;
+    let comment = comment.parse::<i64>().map_err(|_| ApiError::not_found("comment"))?;
+    let mut write = app.shards.write(article.bucket()).await?;
+    let author = store::comments::lock(&mut write, article, comment).await?.ok_or_else(|| ApiError::not_found("comment"))?;
+    if author != session.user.as_i64() {
+        return Err(ApiError::forbidden("comment"));
+    }
+    store::comments::delete(&mut write, article, comment).await?;
+    let committed = write.commit().await?;
+    app.cache.wrote(&committed, &[]).await;
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,71 @@
+use futures_util::future::join_all;
+use magnitude_articles::store::{self, lists::EVERYTHING};
+use magnitude_ids::Id;
+use magnitude_sharding::{Freshness, ShardFreshness};
+
+use crate::{Shards, delete, publish, shards, two_users};
+
+pub async fn mirror(shards: &Shards, user: Id, article: Id, active: bool, version: i64) {
+    let mut write = shards.write(user.bucket()).await.unwrap();
+    store::favorites::mirror(&mut write, user, article, active, version).await.unwrap();
+    write.commit().await.unwrap();
+}
+
+async fn set(shards: &Shards, article: Id, user: Id, active: bool) -> Option<i64> {
+    let mut write = shards.write(article.bucket()).await.unwrap();
+    assert!(store::favorites::hold(&mut write, article).await.unwrap());
+    let version = store::favorites::set(&mut write, article, user, active).await.unwrap();
+    write.commit().await.unwrap();
+    version
+}
+
+#[tokio::test]
+async fn a_favorite_counts_once_however_often_it_is_given() {
+    let shards = shards().await;
+    let [author, reader] = two_users();
+    let article = publish(&shards, author, "title", &[]).await.head.id;
+
+    let first = set(&shards, article, reader, true).await;
+    assert_eq!(set(&shards, article, reader, true).await, None);
+    let other = set(&shards, article, author, true).await;
+    assert!(first.is_some() && other.is_some());
+
+    let of = store::favorites::of(&shards, &ShardFreshness::new(), &[article], Some(reader)).await.unwrap()[&article];
+    assert_eq!((of.count, of.favorited), (2, true));
+
+    assert_eq!(set(&shards, article, reader, false).await, first.map(|version| version + 1));
+    assert_eq!(set(&shards, article, reader, false).await, None);
+    let of = store::favorites::of(&shards, &ShardFreshness::new(), &[article], Some(reader)).await.unwrap()[&article];
+    assert_eq!((of.count, of.favorited), (1, false));
+}
+
+#[tokio::test]
+async fn a_late_mirror_never_wins_and_the_count_is_exact_under_a_race() {
+    let shards = shards().await;
+    let [author, reader] = two_users();
+    let article = publish(&shards, author, "title", &[]).await.head.id;
+
+    join_all((1..=12).map(|version| mirror(&shards, reader, article, version % 2 == 1, version))).await;
+
+    let listed = store::lists::favorited(&shards, Freshness::Primary, reader, EVERYTHING).await.unwrap();
+    assert_eq!((listed.ids.len(), listed.count), (0, 0), "version 12 turned it off");
+    mirror(&shards, reader, article, true, 13).await;
+    mirror(&shards, reader, article, false, 12).await;
+    let listed = store::lists::favorited(&shards, Freshness::Primary, reader, EVERYTHING).await.unwrap();
+    assert_eq!((listed.ids, listed.count), (vec![article], 1));
+}
+
+#[tokio::test]
+async fn a_deleted_article_says_who_had_favorited_it() {
+    let shards = shards().await;
+    let [author, reader] = two_users();
+    let article = publish(&shards, author, "title", &[]).await;
+    let version = set(&shards, article.head.id, reader, true).await.unwrap();
+    set(&shards, article.head.id, author, true).await;
+    set(&shards, article.head.id, author, false).await;
+
+    assert_eq!(delete(&shards, &article).await, [(reader.as_i64(), version)]);
+
+    let mut write = shards.write(author.bucket()).await.unwrap();
+    assert!(!store::favorites::hold(&mut write, article.head.id).await.unwrap());
+}

@@ -1,0 +1,63 @@
+//! The statements of `store`, on two real shards.
+
+mod favorites;
+mod lists;
+mod ordering;
+
+use std::time::SystemTime;
+
+use magnitude_articles::{
+    article::{Article, NewArticle},
+    migrations, store,
+};
+use magnitude_ids::{Bucket, Id};
+use magnitude_kit::{Connected, TestCluster};
+
+struct Shards {
+    connected: Connected,
+    // Dropped last: its databases go with it.
+    _cluster: TestCluster,
+}
+
+impl std::ops::Deref for Shards {
+    type Target = magnitude_sharding::Shards;
+
+    fn deref(&self) -> &Self::Target {
+        &self.connected.shards
+    }
+}
+
+async fn shards() -> Shards {
+    let cluster = TestCluster::shards(2, "articles", migrations).await;
+    Shards { connected: cluster.connect().await, _cluster: cluster }
+}
+
+/// A user in a bucket of the first shard, and one of the second.
+fn two_users() -> [Id; 2] {
+    [100, 4000].map(|bucket| Id::new(Bucket::new(bucket).unwrap(), SystemTime::now()))
+}
+
+fn new_article(title: &str, tags: &[&str]) -> NewArticle {
+    NewArticle {
+        title: title.to_owned(),
+        description: "about".to_owned(),
+        body: "text".to_owned(),
+        tags: tags.iter().map(|tag| (*tag).to_owned()).collect(),
+    }
+}
+
+async fn publish(shards: &Shards, author: Id, title: &str, tags: &[&str]) -> Article {
+    let mut write = shards.write(author.bucket()).await.unwrap();
+    let article = store::articles::insert(&mut write, author, new_article(title, tags)).await.unwrap();
+    write.commit().await.unwrap();
+    article
+}
+
+async fn delete(shards: &Shards, article: &Article) -> Vec<(i64, i64)> {
+    let mut write = shards.write(article.head.id.bucket()).await.unwrap();
+    store::favorites::close(&mut write, article.head.id).await.unwrap();
+    let old = store::articles::lock(&mut write, article.head.id).await.unwrap().unwrap();
+    let favorites = store::articles::delete(&mut write, &old.head).await.unwrap();
+    write.commit().await.unwrap();
+    favorites
+}
