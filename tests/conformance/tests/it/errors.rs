@@ -6,7 +6,7 @@ use magnitude_conformance::{Api, Gate, Method, User, json, unique};
 async fn an_unknown_path_is_not_found_in_the_apis_shape() {
     let user = User::register().await;
     let not_found = json!({"path": ["not found"]});
-    for path in ["", "/nothing", "/users/1/2", "/articles/a/b/c/d", "/tags/x", "/profiles", "/profiles/a/b"] {
+    for path in ["/nothing", "/users/1/2", "/articles/a/b/c/d", "/tags/x", "/profiles", "/profiles/a/b"] {
         for method in [Method::GET, Method::POST, Method::PUT, Method::DELETE] {
             let answer = user.api.send(method, path, &[], None).await;
 
