@@ -21,12 +21,10 @@ impl App {
         let (shards, watch) = Shards::connect(&settings.database, &settings.shards, tasks.stop())?;
         tasks.spawn("the shards' watch", watch);
         let accounts = AccountsClient::new(&settings.internal)?;
-        Ok(Self {
-            cache: Cache::new(&settings.cache, "social", shards.clone())?,
-            sessions: Sessions::new(&settings.sessions, accounts.clone())?,
-            shards,
-            accounts,
-        })
+        let cache = Cache::new(&settings.cache, "social", shards.clone())?;
+        tasks.spawn("the cache's repair", cache.repair(tasks.stop()));
+        let sessions = Sessions::new(&settings.sessions, accounts.clone())?;
+        Ok(Self { shards, cache, sessions, accounts })
     }
 }
 

@@ -1,5 +1,6 @@
 //! The social service: who follows whom. `follows` is the truth in the follower's bucket, `followers` its mirror in the
 //! followee's.
+#![expect(clippy::similar_names, reason = "follower and followee are the words of this domain")]
 
 mod app;
 pub mod jobs;

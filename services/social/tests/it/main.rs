@@ -1,4 +1,5 @@
 //! The social service on real shards, with a stand-in for accounts.
+#![expect(clippy::similar_names, reason = "follower and followee are the words of this domain")]
 
 mod accounts;
 mod app;
