@@ -20,6 +20,7 @@ use tokio::{
 };
 
 /// Above what load balancers keep idle connections for, so that they are the ones who close.
+/// A net, not a promise: hyper does not always read while a connection is idle, and only a read sees the alarm.
 const IDLE: Duration = Duration::from_secs(3700);
 
 /// Counts up when a request begins and when it ends: odd means that one is running.
