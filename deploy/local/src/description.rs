@@ -1,0 +1,71 @@
+//! `test.json`: where everything of a running stack is, for tests and tools. It holds passwords, so only its owner may read it.
+
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+use serde::Serialize;
+
+use crate::postgres::SUPERUSER;
+use crate::stack::Stack;
+use crate::topology::Kind;
+
+#[derive(Serialize)]
+struct Description {
+    url: String,
+    internal_url: String,
+    postgres: Vec<Shard>,
+    postgres_user: &'static str,
+    postgres_password: String,
+    cache: String,
+    sessions: String,
+    redis_password: &'static str,
+    services: BTreeMap<String, Vec<Instance>>,
+}
+
+#[derive(Serialize)]
+struct Shard {
+    name: String,
+    primary: String,
+    replicas: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct Instance {
+    name: String,
+    public: String,
+    operator: String,
+}
+
+impl Stack {
+    pub(crate) fn write_description(&self) -> Result<()> {
+        let description = Description {
+            url: format!("http://127.0.0.1:{}", self.state.port),
+            internal_url: self.internal_url()?,
+            postgres: self.topology.shards.iter().map(|shard| self.describe_shard(&shard.name)).collect::<Result<_>>()?,
+            postgres_user: SUPERUSER,
+            postgres_password: self.secret(SUPERUSER)?,
+            cache: self.node("cache")?.address.to_string(),
+            sessions: self.node("sessions")?.address.to_string(),
+            redis_password: "",
+            services: self.topology.services.iter().map(|service| (service.name.clone(), self.instances(&service.name))).collect(),
+        };
+        crate::files::write(&self.folder.join("test.json"), &serde_json::to_vec_pretty(&description)?, 0o600)
+    }
+
+    pub(crate) fn internal_url(&self) -> Result<String> {
+        Ok(format!("http://{}", self.node("envoy")?.address))
+    }
+
+    fn describe_shard(&self, shard: &str) -> Result<Shard> {
+        Ok(Shard {
+            name: shard.into(),
+            primary: self.primary(shard)?.address.to_string(),
+            replicas: self.group(Kind::Replica, shard).iter().map(|node| node.address.to_string()).collect(),
+        })
+    }
+
+    fn instances(&self, service: &str) -> Vec<Instance> {
+        let nodes = self.group(Kind::Service, service).into_iter();
+        nodes.map(|node| Instance { public: node.address.to_string(), operator: node.operator().to_string(), name: node.name }).collect()
+    }
+}

@@ -1,0 +1,100 @@
+//! Envoy: its configuration, and the files through which it learns of instances.
+
+use std::fs;
+use std::net::SocketAddr;
+
+use anyhow::{Context, Result, ensure};
+use serde_json::{Value, json};
+
+use crate::life::READY_BOUND;
+use crate::process::{Program, poll};
+use crate::stack::Stack;
+use crate::topology::{Kind, Node};
+
+impl Stack {
+    pub(crate) fn envoy_program(&self, node: &Node) -> Result<Program> {
+        let cwd = self.data(&node.name);
+        fs::create_dir_all(&cwd)?;
+        let config = self.render(
+            "envoy/envoy.yaml",
+            &[
+                ("address", &node.address.ip().to_string()),
+                ("port", &self.state.port.to_string()),
+                ("endpoints", &self.endpoints_folder()?.display().to_string()),
+                ("access_log", &self.log_file("access").display().to_string()),
+            ],
+        )?;
+        let file = self.folder.join("run/envoy.yaml");
+        crate::files::write(&file, config.as_bytes(), 0o644)?;
+        let program = self.project.join(".stack/envoy");
+        ensure!(program.exists(), "Envoy is missing: run deploy/local/install.sh");
+        // Two Envoys with one base id would share memory and refuse to start.
+        let base = self.state.block.number().to_string();
+        let args = [
+            "--config-path",
+            &file.display().to_string(),
+            "--base-id",
+            &base,
+            "--concurrency",
+            "2",
+            "--log-level",
+            "warn",
+            "--disable-hot-restart",
+        ];
+        Ok(Program { program, args: args.into_iter().map(str::to_owned).collect(), cwd, ..Program::default() })
+    }
+
+    /// Tells Envoy who is there: every recorded instance but `leaving`.
+    pub(crate) fn publish_endpoints(&self, leaving: Option<&str>) -> Result<()> {
+        let folder = self.endpoints_folder()?;
+        let lock = fs::File::options().create(true).append(true).open(self.folder.join("run/endpoints.lock"))?;
+        lock.lock()?;
+        for service in &self.topology.services {
+            let mut instances = self.group(Kind::Service, &service.name);
+            instances.retain(|node| self.record_file(&node.name).exists() && Some(node.name.as_str()) != leaving);
+            let public: Vec<Value> = instances.iter().map(|node| endpoint(node.address)).collect();
+            let operator: Vec<Value> = instances.iter().map(|node| endpoint(node.operator())).collect();
+            for (cluster, endpoints) in [(service.name.clone(), public), (format!("{}-operator", service.name), operator)] {
+                let content = assignment(&cluster, &endpoints);
+                crate::files::write(&folder.join(format!("{cluster}.json")), content.to_string().as_bytes(), 0o644)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits until Envoy's own checks have found every instance well.
+    pub(crate) fn wait_routed(&self) -> Result<()> {
+        let wanted = self.nodes().iter().filter(|node| node.kind == Kind::Service).count() * 2;
+        let routed = || {
+            let (_, body) = crate::probe::http_get(self.envoy_admin(), "/clusters").unwrap_or_default();
+            body.lines().filter(|line| line.ends_with("::health_flags::healthy")).count() >= wanted
+        };
+        ensure!(poll(READY_BOUND, routed), "Envoy does not find every instance healthy; see `stack logs envoy`");
+        Ok(())
+    }
+
+    pub(crate) fn envoy_admin(&self) -> SocketAddr {
+        SocketAddr::new(self.state.block.address(self.topology.envoy.host).into(), 9901)
+    }
+
+    fn endpoints_folder(&self) -> Result<std::path::PathBuf> {
+        let folder = self.folder.join("run/endpoints");
+        fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
+        Ok(folder)
+    }
+}
+
+fn assignment(cluster: &str, endpoints: &[Value]) -> Value {
+    json!({"resources": [{
+        "@type": "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment",
+        "cluster_name": cluster,
+        "endpoints": [{"lb_endpoints": endpoints}],
+    }]})
+}
+
+fn endpoint(address: SocketAddr) -> Value {
+    json!({"endpoint": {
+        "address": {"socket_address": {"address": address.ip().to_string(), "port_value": address.port()}},
+        "health_check_config": {"port_value": 9000},
+    }})
+}

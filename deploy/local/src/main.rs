@@ -1,0 +1,204 @@
+//! `stack`: runs the whole system as processes on this machine.
+
+use std::path::PathBuf;
+use std::process::{Command, ExitCode};
+
+use anyhow::{Context, Result};
+use clap::{Parser, Subcommand, ValueEnum};
+use magnitude_stack::{Extent, Health, Kind, Node, Options, Stack, examine};
+
+#[derive(Parser)]
+#[command(about = "Runs the whole system as processes on this machine")]
+struct Args {
+    #[command(subcommand)]
+    command: Order,
+}
+
+#[derive(Subcommand)]
+enum Order {
+    /// Start what is not running and wait until all of it is ready
+    Up {
+        #[arg(long, value_enum, default_value = "everything")]
+        only: Only,
+        /// Let replicas apply changes this late (also `STACK_REPLICA_DELAY_MS`)
+        #[arg(long)]
+        replica_delay_ms: Option<u64>,
+    },
+    /// End everything; the data stays
+    Down,
+    /// Show every node and how it is
+    Status,
+    /// Show the log of a node, or the end of all logs
+    Logs {
+        node: Option<String>,
+        #[arg(short, long)]
+        follow: bool,
+    },
+    /// End and start a node, or the nodes of a service one after another
+    Restart { name: String },
+    /// `down`, then delete data, logs and secrets
+    Clean,
+    /// Check memory, disk, ports and tools
+    Doctor,
+    /// Bring every node back to running and connected
+    Heal,
+    /// Start a node or the nodes of a service
+    Start { name: String },
+    /// End a node in order
+    Stop { name: String },
+    /// End a node as a crash would
+    Kill { name: String },
+    /// Freeze a node
+    Pause { name: String },
+    /// Let a frozen node go on
+    Resume { name: String },
+    /// Drop every packet to and from a node's address
+    Cut { name: String },
+    /// Undo `cut`
+    Restore { name: String },
+    /// Add an instance of a service or a replica of a shard
+    Add { name: String },
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Only {
+    Infrastructure,
+    Everything,
+}
+
+fn main() -> ExitCode {
+    match run(Args::parse().command) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("stack: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(order: Order) -> Result<ExitCode> {
+    let folder = PathBuf::from(std::env::var("STACK_DIR").unwrap_or_else(|_| ".stack".into()));
+    let open = || Stack::open(&folder);
+    match order {
+        Order::Up { only, replica_delay_ms } => up(&folder, only, replica_delay_ms)?,
+        Order::Down => {
+            if let Ok(stack) = open() {
+                stack.down()?;
+            }
+            println!("Everything is down; the data stays in {}.", folder.display());
+        }
+        Order::Clean => {
+            if let Ok(stack) = open() {
+                stack.clean()?;
+            }
+            println!("{} holds nothing of the stack any more.", folder.display());
+        }
+        Order::Status => return status(&open()?),
+        Order::Logs { node, follow } => logs(&open()?, node, follow)?,
+        Order::Doctor => return doctor(),
+        Order::Heal => {
+            open()?.heal()?;
+            return status(&open()?);
+        }
+        Order::Restart { name } => each(&open()?, &name, |stack, node| {
+            stack.stop(node)?;
+            stack.start(node)
+        })?,
+        Order::Start { name } => each(&open()?, &name, Stack::start)?,
+        Order::Stop { name } => each(&open()?, &name, Stack::stop)?,
+        Order::Kill { name } => each(&open()?, &name, Stack::kill)?,
+        Order::Pause { name } => each(&open()?, &name, Stack::pause)?,
+        Order::Resume { name } => each(&open()?, &name, Stack::resume)?,
+        Order::Cut { name } => each(&open()?, &name, Stack::cut)?,
+        Order::Restore { name } => each(&open()?, &name, Stack::restore)?,
+        Order::Add { name } => println!("{} is ready.", open()?.add(&name)?.name),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn up(folder: &std::path::Path, only: Only, replica_delay_ms: Option<u64>) -> Result<()> {
+    let options = Options { port: number("PORT")?, replica_delay_ms: replica_delay_ms.or(number("STACK_REPLICA_DELAY_MS")?) };
+    let stack = Stack::create(folder, &options)?;
+    let extent = match only {
+        Only::Infrastructure => Extent::Infrastructure,
+        Only::Everything => Extent::Everything,
+    };
+    stack.up(extent, &|line| println!("{line}"))?;
+    println!(
+        "\nThe API   {}/api\nIts docs  {}/api/docs\n\n`make status` shows the nodes, `make down` ends them.",
+        stack.url(),
+        stack.url()
+    );
+    Ok(())
+}
+
+fn number<T: std::str::FromStr>(name: &str) -> Result<Option<T>> {
+    let Ok(text) = std::env::var(name) else { return Ok(None) };
+    if text.is_empty() {
+        return Ok(None);
+    }
+    text.parse().map(Some).ok().with_context(|| format!("{name} is not a number that fits: {text}"))
+}
+
+fn each(stack: &Stack, name: &str, work: impl Fn(&Stack, &str) -> Result<()>) -> Result<()> {
+    for node in stack.select(name)? {
+        work(stack, &node.name)?;
+        println!("{}: {}", node.name, word(&stack.health(&node)));
+    }
+    Ok(())
+}
+
+/// The table; fails when a node is not ready.
+fn status(stack: &Stack) -> Result<ExitCode> {
+    let mut all = true;
+    println!("{:<12} {:<9} {:<22} STATE", "NODE", "KIND", "ADDRESS");
+    for node in stack.nodes() {
+        let health = stack.health(&node);
+        all &= health == Health::Ready;
+        let role = stack.role(&node).filter(|_| health == Health::Ready).map(|role| format!(" ({role})")).unwrap_or_default();
+        println!("{:<12} {:<9} {:<22} {}{role}", node.name, kind(&node), node.address, word(&health));
+    }
+    println!("\n{}/api", stack.url());
+    Ok(if all { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn kind(node: &Node) -> &'static str {
+    match node.kind {
+        Kind::Primary | Kind::Replica => "postgres",
+        Kind::Redis => "redis",
+        Kind::Envoy => "envoy",
+        Kind::Service => "service",
+    }
+}
+
+fn word(health: &Health) -> &'static str {
+    match health {
+        Health::Ready => "ready",
+        Health::Starting => "not ready",
+        Health::Paused => "paused",
+        Health::Cut => "cut off",
+        Health::Down => "down",
+    }
+}
+
+fn logs(stack: &Stack, node: Option<String>, follow: bool) -> Result<()> {
+    let names: Vec<String> = match node {
+        Some(name) if name == "access" => vec![name],
+        Some(name) => stack.select(&name)?.into_iter().map(|node| node.name).collect(),
+        None => stack.nodes().into_iter().map(|node| node.name).collect(),
+    };
+    let files: Vec<PathBuf> = names.iter().map(|name| stack.log(name)).filter(|path| path.exists()).collect();
+    let lines = if names.len() == 1 { "100" } else { "10" };
+    let mut command = Command::new("tail");
+    command.args(["-n", lines]).args(follow.then_some("-F")).args(files);
+    command.status()?;
+    Ok(())
+}
+
+fn doctor() -> Result<ExitCode> {
+    let findings = examine(&std::env::current_dir()?, number("PORT")?.unwrap_or(8080));
+    for finding in &findings {
+        println!("{}  {}", if finding.good { "ok     " } else { "problem" }, finding.text);
+    }
+    Ok(if findings.iter().all(|finding| finding.good) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}

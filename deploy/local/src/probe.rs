@@ -1,0 +1,44 @@
+//! Small questions to a node, each with a bound.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+const BOUND: Duration = Duration::from_secs(2);
+
+pub fn listens(address: SocketAddr) -> bool {
+    TcpStream::connect_timeout(&address, BOUND).is_ok()
+}
+
+/// The status that a GET is answered with.
+pub fn http_status(address: SocketAddr, path: &str) -> Option<u16> {
+    http_get(address, path).map(|(status, _)| status)
+}
+
+/// Status and body of a GET.
+pub fn http_get(address: SocketAddr, path: &str) -> Option<(u16, String)> {
+    let answer = exchange(address, &format!("GET {path} HTTP/1.0\r\nHost: {address}\r\nConnection: close\r\n\r\n"), false)?;
+    let status = answer.split(' ').nth(1)?.parse().ok()?;
+    let body = answer.split_once("\r\n\r\n").map(|(_, body)| body.to_owned()).unwrap_or_default();
+    Some((status, body))
+}
+
+/// A node that still loads its append-only file answers, but not with PONG.
+pub fn redis_pongs(address: SocketAddr) -> bool {
+    exchange(address, "PING\r\n", true).is_some_and(|answer| answer.starts_with("+PONG"))
+}
+
+fn exchange(address: SocketAddr, request: &str, one_read: bool) -> Option<String> {
+    let mut stream = TcpStream::connect_timeout(&address, BOUND).ok()?;
+    stream.set_read_timeout(Some(BOUND)).ok()?;
+    stream.write_all(request.as_bytes()).ok()?;
+    let mut answer = vec![];
+    if one_read {
+        let mut buffer = [0; 512];
+        let length = stream.read(&mut buffer).ok()?;
+        answer.extend_from_slice(&buffer[..length]);
+    } else {
+        stream.read_to_end(&mut answer).ok()?;
+    }
+    Some(String::from_utf8_lossy(&answer).into_owned())
+}

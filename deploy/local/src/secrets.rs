@@ -1,0 +1,28 @@
+//! Random passwords, made once and kept in files that only their owner may read.
+
+use std::fs::{self, File};
+use std::io::Read;
+use std::path::PathBuf;
+
+use anyhow::Result;
+
+use crate::stack::Stack;
+
+impl Stack {
+    /// The secret of this name; made at the first call.
+    pub(crate) fn secret(&self, name: &str) -> Result<String> {
+        let path = self.secret_file(name);
+        if let Ok(secret) = fs::read_to_string(&path) {
+            return Ok(secret);
+        }
+        let mut bytes = [0_u8; 24];
+        File::open("/dev/urandom")?.read_exact(&mut bytes)?;
+        let secret = bytes.iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"));
+        crate::files::write(&path, secret.as_bytes(), 0o600)?;
+        Ok(secret)
+    }
+
+    pub(crate) fn secret_file(&self, name: &str) -> PathBuf {
+        self.folder.join("secrets").join(name)
+    }
+}

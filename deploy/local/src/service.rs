@@ -1,0 +1,118 @@
+//! The project's own services: their settings, their migrations, their processes.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+use serde::Serialize;
+
+use crate::process::Program;
+use crate::stack::Stack;
+use crate::topology::{Kind, Node, Service};
+
+/// What differs from a service's own defaults here.
+#[derive(Serialize)]
+struct Settings {
+    http: Http,
+    database: Database,
+    cache: Redis,
+    sessions: Redis,
+    internal: Internal,
+    shards: Vec<Shard>,
+}
+
+#[derive(Serialize)]
+struct Http {
+    public: String,
+    operator: String,
+}
+
+#[derive(Serialize)]
+struct Database {
+    user: String,
+    name: String,
+    /// Everything is on this machine's loopback.
+    tls: &'static str,
+}
+
+#[derive(Serialize)]
+struct Redis {
+    nodes: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct Internal {
+    url: String,
+}
+
+#[derive(Serialize)]
+struct Shard {
+    name: String,
+    nodes: Vec<String>,
+}
+
+impl Stack {
+    pub(crate) fn service_program(&self, node: &Node) -> Result<Program> {
+        let cwd = self.data(&node.name);
+        fs::create_dir_all(&cwd)?;
+        let settings = self.service_settings(&node.name, &node.group, node.address.ip())?;
+        Ok(Program {
+            program: binary(&node.group)?,
+            args: vec!["--settings".into(), settings.display().to_string(), "serve".into()],
+            env: self.service_env(&node.group)?,
+            cwd,
+            ..Program::default()
+        })
+    }
+
+    /// Brings a service's databases to its schema, on every shard.
+    pub(crate) fn migrate(&self, service: &Service) -> Result<()> {
+        let first = self.group(Kind::Service, &service.name).into_iter().next().context("a service has an instance")?;
+        let settings = self.service_settings(&first.name, &service.name, first.address.ip())?;
+        let output = Command::new(binary(&service.name)?)
+            .arg("--settings")
+            .arg(settings)
+            .arg("migrate")
+            .envs(self.service_env(&service.name)?)
+            .output()?;
+        let said = String::from_utf8_lossy(&output.stderr) + String::from_utf8_lossy(&output.stdout);
+        ensure!(output.status.success(), "{} migrate failed: {}", service.name, said.trim());
+        Ok(())
+    }
+
+    fn service_env(&self, service: &str) -> Result<BTreeMap<String, String>> {
+        self.secret(service)?;
+        let file = self.secret_file(service).display().to_string();
+        Ok(BTreeMap::from([("MAGNITUDE_DATABASE__PASSWORD_FILE".into(), file)]))
+    }
+
+    fn service_settings(&self, instance: &str, service: &str, address: IpAddr) -> Result<PathBuf> {
+        let redis = |name: &str| Redis { nodes: self.group(Kind::Redis, name).iter().map(|node| node.address.to_string()).collect() };
+        let settings = Settings {
+            http: Http { public: format!("{address}:8000"), operator: format!("{address}:9000") },
+            database: Database { user: service.into(), name: service.into(), tls: "disable" },
+            cache: redis("cache"),
+            sessions: redis("sessions"),
+            internal: Internal { url: self.internal_url()? },
+            shards: self.topology.shards.iter().map(|shard| self.shard_settings(&shard.name)).collect(),
+        };
+        let path = self.folder.join("run").join(format!("{instance}.toml"));
+        crate::files::write(&path, toml::to_string(&settings)?.as_bytes(), 0o644)?;
+        Ok(path)
+    }
+
+    fn shard_settings(&self, shard: &str) -> Shard {
+        let nodes = self.nodes().into_iter().filter(|node| node.is_postgres() && node.group == shard);
+        Shard { name: shard.into(), nodes: nodes.map(|node| node.address.to_string()).collect() }
+    }
+}
+
+/// The services are built beside `stack`; a test binary lies one folder deeper.
+fn binary(service: &str) -> Result<PathBuf> {
+    let own = std::env::current_exe()?;
+    let found = own.ancestors().skip(1).take(2).map(|folder| folder.join(service)).find(|path| path.is_file());
+    found.with_context(|| format!("the service {service} is not built: run `cargo build --workspace`"))
+}

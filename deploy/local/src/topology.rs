@@ -1,0 +1,129 @@
+//! What a stack consists of: read from `topologies/<name>.toml`, turned into nodes with addresses.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use serde::Deserialize;
+
+use crate::block::Block;
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Topology {
+    pub envoy: Single,
+    pub redis: Vec<Named>,
+    pub shards: Vec<Shard>,
+    pub services: Vec<Service>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Single {
+    pub host: u8,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Named {
+    pub name: String,
+    pub host: u8,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Shard {
+    pub name: String,
+    pub host: u8,
+    pub replicas: u8,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Service {
+    pub name: String,
+    pub host: u8,
+    pub instances: u8,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Primary,
+    Replica,
+    Redis,
+    Envoy,
+    Service,
+}
+
+/// One program of the stack.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Node {
+    pub name: String,
+    /// The shard, the service, or the Redis it belongs to.
+    pub group: String,
+    pub kind: Kind,
+    /// Where its clients connect: Postgres, Redis, a service's public listener, Envoy's internal listener.
+    pub address: SocketAddr,
+}
+
+impl Node {
+    /// Where it answers questions about its health.
+    pub fn operator(&self) -> SocketAddr {
+        SocketAddr::new(self.address.ip(), 9000)
+    }
+
+    pub fn is_postgres(&self) -> bool {
+        matches!(self.kind, Kind::Primary | Kind::Replica)
+    }
+}
+
+impl Topology {
+    pub fn load(folder: &Path, name: &str) -> Result<Self> {
+        let path = folder.join(format!("{name}.toml"));
+        let text = std::fs::read_to_string(&path).with_context(|| format!("there is no topology {name}: {}", path.display()))?;
+        toml::from_str(&text).with_context(|| format!("{} is not a topology", path.display()))
+    }
+
+    /// Every node; `extra` holds how many were added to a shard or service since.
+    pub fn nodes(&self, block: Block, extra: &BTreeMap<String, u8>) -> Vec<Node> {
+        let more = |name: &str| extra.get(name).copied().unwrap_or(0);
+        let node = |name: String, group: &str, kind, host, port| Node {
+            name,
+            group: group.to_owned(),
+            kind,
+            address: SocketAddr::new(block.address(host).into(), port),
+        };
+        let mut nodes = vec![];
+        for shard in &self.shards {
+            for n in 0..=shard.replicas + more(&shard.name) {
+                let kind = if n == 0 { Kind::Primary } else { Kind::Replica };
+                nodes.push(node(format!("{}-{}", shard.name, n + 1), &shard.name, kind, shard.host + n, 5432));
+            }
+        }
+        nodes.extend(self.redis.iter().map(|redis| node(redis.name.clone(), &redis.name, Kind::Redis, redis.host, 6379)));
+        for service in &self.services {
+            for n in 0..service.instances + more(&service.name) {
+                nodes.push(node(format!("{}-{}", service.name, n + 1), &service.name, Kind::Service, service.host + n, 8000));
+            }
+        }
+        nodes.push(node("envoy".into(), "envoy", Kind::Envoy, self.envoy.host, 9100));
+        nodes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_standard_topology_gives_every_node_an_address_of_its_own() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("topologies");
+        let topology = Topology::load(&folder, "standard").expect("is a topology");
+        let nodes = topology.nodes(Block { a: 70, b: 1 }, &BTreeMap::from([("articles".into(), 1)]));
+
+        let addresses: std::collections::BTreeSet<_> = nodes.iter().map(|node| node.address.ip()).collect();
+        assert_eq!(addresses.len(), nodes.len());
+        assert_eq!(nodes.len(), 6 + 2 + 7 + 1);
+    }
+}

@@ -1,0 +1,11 @@
+-- A service's role and its database of the same name; nobody else may connect to it.
+\getenv service STACK_SERVICE
+\getenv password STACK_PASSWORD
+SET synchronous_commit = local;
+SET password_encryption = 'scram-sha-256';
+SELECT format('CREATE ROLE %I LOGIN PASSWORD %L', :'service', :'password')
+WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = :'service') \gexec
+SELECT format('CREATE DATABASE %I OWNER %I TEMPLATE template0 ENCODING %L LC_COLLATE %L LC_CTYPE %L', :'service', :'service', 'UTF8', 'C.UTF-8', 'C.UTF-8')
+WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = :'service') \gexec
+SELECT format('REVOKE CONNECT ON DATABASE %I FROM PUBLIC', :'service')
+WHERE has_database_privilege('replicator', :'service', 'CONNECT') \gexec
