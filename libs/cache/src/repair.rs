@@ -4,6 +4,7 @@ use std::{
     time::Duration,
 };
 
+use futures_util::future::join_all;
 use magnitude_sharding::Committed;
 use tokio_util::sync::CancellationToken;
 
@@ -27,10 +28,11 @@ struct State {
 }
 
 impl Failed {
-    fn keep(&self, committed: Option<Committed>, voids: Vec<Void>) {
+    fn keep(&self, committed: Option<Committed>, voids: Vec<Void>, stamps: Vec<String>) {
         let mut state = self.0.lock().expect("no holder of this lock panics");
         if state.writes.len() < KEPT {
             state.keys.extend(voids.iter().map(|void| void.key.clone()));
+            state.keys.extend(stamps);
             state.writes.push((committed, voids));
         }
     }
@@ -59,7 +61,7 @@ impl Cache {
         if let Err(error) = self.tell(Some(committed), voids).await {
             metrics::counter!("cache_voids_failed_total").increment(1);
             tracing::warn!(%error, "a write could not be told to the cache: it is told again");
-            self.failed.keep(Some(committed.clone()), voids.to_vec());
+            self.keep(Some(committed.clone()), voids.to_vec());
         }
     }
 
@@ -75,7 +77,7 @@ impl Cache {
             while stop.run_until_cancelled(tokio::time::sleep(AGAIN)).await.is_some() {
                 for (committed, voids) in cache.failed.take() {
                     if cache.tell(committed.as_ref(), &voids).await.is_err() {
-                        cache.failed.keep(committed, voids);
+                        cache.keep(committed, voids);
                     }
                 }
                 cache.failed.settle();
@@ -83,20 +85,31 @@ impl Cache {
         }
     }
 
+    /// Tells every node, also when one of them fails: a dead node must not keep the others from hearing of a write.
     async fn tell(&self, committed: Option<&Committed>, voids: &[Void]) -> Result<(), magnitude_redis::Down> {
         // The stamps first: a load that begins after the void must find them raised.
-        if let Some(committed) = committed {
-            for (node, key) in [self.bucket_stamp(committed.bucket), self.shard_stamp(&committed.stamp.shard)] {
-                let mut raise = RAISE.prepare_invoke();
-                raise.key(key).arg(committed.stamp.to_string());
-                self.redis.nodes()[node].script::<i64>(&raise).await?;
-            }
-        }
-        let voids = voids.iter().map(async |void| {
+        let raises = committed.into_iter().flat_map(|committed| self.stamps_of(committed).map(|place| (place, committed)));
+        let raised = join_all(raises.map(async |((node, key), committed)| {
+            let mut raise = RAISE.prepare_invoke();
+            raise.key(key).arg(committed.stamp.to_string());
+            self.redis.nodes()[node].script::<i64>(&raise).await
+        }));
+        let raised = raised.await;
+        let voided = join_all(voids.iter().map(async |void| {
             let mut script = VOID.prepare_invoke();
             script.key(self.entry(&void.key)).arg(void.version);
             self.redis.nodes()[self.node_of(void.bucket)].script::<i64>(&script).await
-        });
-        futures_util::future::try_join_all(voids).await.map(drop)
+        }));
+        raised.into_iter().chain(voided.await).try_for_each(|told| told.map(drop))
+    }
+
+    fn stamps_of(&self, committed: &Committed) -> [(usize, String); 2] {
+        [self.bucket_stamp(committed.bucket), self.shard_stamp(&committed.stamp.shard)]
+    }
+
+    /// Keeps what failed. The stamps' keys are held as well: a stamp that was not raised must not send a load to a replica.
+    fn keep(&self, committed: Option<Committed>, voids: Vec<Void>) {
+        let stamps = committed.iter().flat_map(|committed| self.stamps_of(committed)).map(|(_, key)| key).collect();
+        self.failed.keep(committed, voids, stamps);
     }
 }

@@ -44,7 +44,7 @@ impl Cache {
         let mut found = ShardFreshness::new();
         for (shard, (node, key)) in shards.into_iter().zip(keys) {
             let stamp = match self.read_stamps(node, std::slice::from_ref(&key)).await.pop() {
-                Some(Found::Stamp(stamp)) => Some(stamp),
+                Some(Found::Stamp(stamp)) => (!self.failed.holds(&key)).then_some(stamp),
                 Some(Found::Ours(token)) => {
                     if let Ok(stamp) = self.source.of_shard(&shard).await {
                         self.set_stamp(node, &key, &token, &stamp).await;
@@ -70,7 +70,7 @@ impl Cache {
             let keys: Vec<_> = indexes.iter().map(|index| self.bucket_stamp(buckets[*index]).1).collect();
             for (index, (found, key)) in indexes.into_iter().zip(self.read_stamps(node, &keys).await.into_iter().zip(&keys)) {
                 match found {
-                    Found::Stamp(stamp) => stamps[index] = Some(stamp),
+                    Found::Stamp(stamp) => stamps[index] = (!self.failed.holds(key)).then_some(stamp),
                     Found::Ours(token) => self.restore(buckets[index], node, key, &token).await,
                     Found::Pending => {}
                 }

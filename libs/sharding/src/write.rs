@@ -90,6 +90,14 @@ impl Shards {
         }
     }
 
+    /// Whether the write of this id was committed in this bucket; if not, it never will be.
+    pub async fn was_committed(&self, bucket: Bucket, id: Uuid) -> Result<bool, Error> {
+        match try_settle(self, bucket, &WriteId::with_id(id)).await? {
+            Ok(_) => Ok(true),
+            Err(_) => Ok(false),
+        }
+    }
+
     async fn begin_on(&self, shard: usize, bucket: Bucket, id: &WriteId, deadline: Instant) -> Result<Begun, Error> {
         let pool = self.primary(shard, HOLD).await?;
         let mut connection = pool.acquire().await?;

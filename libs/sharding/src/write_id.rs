@@ -22,6 +22,11 @@ impl WriteId {
         Self { id: Uuid::new_v4(), fingerprint: None }
     }
 
+    /// For a write whose id was told to another bucket beforehand, so that it can be settled from there.
+    pub fn with_id(id: Uuid) -> Self {
+        Self { id, fingerprint: None }
+    }
+
     /// For an idempotency key, which counts per owner (user or email) and route.
     pub fn from_key(owner: &str, route: &str, key: &str, body: &[u8]) -> Self {
         let mut hash = Sha256::new();

@@ -1,0 +1,86 @@
+//! Users, credentials, sessions and profiles: the table of contents.
+
+mod fields;
+mod jobs;
+mod keyspaces;
+pub mod names;
+mod password;
+mod people;
+mod routes;
+mod sessions;
+mod settings;
+pub mod store;
+mod sweep;
+
+use axum::extract::FromRef;
+use magnitude_cache::Cache;
+use magnitude_chassis::{Routers, Service, Tasks};
+use magnitude_contract::social::SocialClient;
+use magnitude_jobs::Jobs;
+use magnitude_session::Sessions;
+use magnitude_sharding::{Migrations, Shards};
+
+pub use settings::Settings;
+
+use crate::{password::Passwords, sessions::SessionTable, settings::SessionLife};
+
+/// What every handler and job has at hand.
+#[derive(Clone)]
+pub struct App {
+    pub shards: Shards,
+    pub cache: Cache,
+    pub sessions: Sessions,
+    pub social: SocialClient,
+    passwords: Passwords,
+    session_life: SessionLife,
+}
+
+impl FromRef<App> for Sessions {
+    fn from_ref(app: &App) -> Self {
+        app.sessions.clone()
+    }
+}
+
+#[derive(Clone, Copy)]
+pub struct Accounts;
+
+impl Service for Accounts {
+    const NAME: &'static str = "accounts";
+    const DEFAULTS: &'static str = include_str!("../settings.toml");
+    type Settings = Settings;
+
+    async fn start(settings: Settings, tasks: Tasks) -> anyhow::Result<Routers> {
+        let (shards, watch) = Shards::connect(&settings.database, &settings.shards, tasks.stop())?;
+        tasks.spawn("shards", watch);
+        shards.ready().await?;
+        magnitude_sharding::check_schema(&shards, &migrations()).await?;
+
+        let cache = Cache::new(&settings.cache, Self::NAME, shards.clone())?;
+        tasks.spawn("cache", cache.repair(tasks.stop()));
+        let table = SessionTable { shards: shards.clone(), life: settings.session_life };
+        let app = App {
+            sessions: Sessions::new(&settings.sessions, table)?,
+            social: SocialClient::new(&settings.internal)?,
+            passwords: Passwords::new(settings.passwords)?,
+            session_life: settings.session_life,
+            shards: shards.clone(),
+            cache,
+        };
+        tasks.spawn("jobs", jobs().sweep(shards, app.clone(), tasks.stop()));
+        tasks.spawn("names", sweep::sweep(app.clone(), tasks.stop()));
+        Ok(Routers { public: routes::public(app.clone()), internal: routes::internal(app) })
+    }
+
+    async fn migrate(settings: Settings) -> anyhow::Result<()> {
+        magnitude_sharding::migrate(&settings.database, &settings.shards, migrations()).await
+    }
+}
+
+/// All that this service keeps on its shards.
+pub fn migrations() -> Vec<Migrations> {
+    vec![magnitude_jobs::migrations(), Migrations::new("accounts", sqlx::migrate!())]
+}
+
+fn jobs() -> Jobs<App> {
+    Jobs::new().register::<jobs::SettleNames>().register::<jobs::EndSessions>()
+}

@@ -1,0 +1,3 @@
+fn main() -> std::process::ExitCode {
+    magnitude_chassis::run(magnitude_accounts::Accounts)
+}

@@ -1,0 +1,132 @@
+//! Names that are unique across shards. Reserve a name, write the user's row, confirm; what was reserved by a write that never
+//! came is freed by whoever meets it, after making sure that the write never will come.
+
+use magnitude_cache::Void;
+use magnitude_chassis::ApiError;
+use magnitude_ids::{Bucket, Id};
+use magnitude_sharding::{Error, WriteId};
+use serde::{Deserialize, Serialize};
+use unicode_normalization::UnicodeNormalization;
+use uuid::Uuid;
+
+use crate::{App, keyspaces::USERNAMES, store};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    Username,
+    Email,
+}
+
+/// A name as it is compared: NFC, and an email in lower case.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Name {
+    pub kind: Kind,
+    pub text: String,
+}
+
+impl Name {
+    pub fn username(text: &str) -> Self {
+        Self { kind: Kind::Username, text: text.nfc().collect() }
+    }
+
+    pub fn email(text: &str) -> Self {
+        Self { kind: Kind::Email, text: text.nfc().collect::<String>().to_lowercase() }
+    }
+
+    pub fn bucket(&self) -> Bucket {
+        Bucket::of_name(&self.text)
+    }
+
+    pub fn kind(&self) -> &'static str {
+        match self.kind {
+            Kind::Username => "username",
+            Kind::Email => "email",
+        }
+    }
+
+    pub fn void(&self, version: i64) -> Vec<Void> {
+        match self.kind {
+            Kind::Username => vec![USERNAMES.void(self.bucket(), &self.text, version)],
+            Kind::Email => Vec::new(),
+        }
+    }
+}
+
+/// For whom a name is reserved, and the write that is to take it.
+#[derive(Clone, Copy, Debug)]
+pub struct Claim {
+    pub user: Id,
+    pub write_id: Uuid,
+    pub version: i64,
+}
+
+pub enum Reserved {
+    Ours,
+    /// Somebody else's, or this same write's from an earlier request.
+    Taken {
+        same_write: bool,
+    },
+}
+
+/// Takes a name for a write that follows.
+pub async fn reserve(app: &App, name: &Name, claim: Claim) -> Result<Reserved, ApiError> {
+    // A freed name may be taken again by another at once: a few turns, then it is taken.
+    for _ in 0..3 {
+        let mut write = app.shards.write(name.bucket()).await?;
+        if store::names::insert(&mut write, name, claim).await? {
+            let committed = write.commit().await?;
+            app.cache.wrote(&committed, &name.void(claim.version)).await;
+            return Ok(Reserved::Ours);
+        }
+        let held = store::names::find_in(&mut write, name).await?;
+        write.rollback().await;
+        let Some(held) = held else { continue };
+        if held.write_id == claim.write_id {
+            return Ok(Reserved::Taken { same_write: true });
+        }
+        if held.confirmed || !held.expired || settle(app, name, &held).await? {
+            return Ok(Reserved::Taken { same_write: false });
+        }
+    }
+    Ok(Reserved::Taken { same_write: false })
+}
+
+/// Settles a reservation that expired: true if its write had come after all and the name is confirmed, false if it is free now.
+pub async fn settle(app: &App, name: &Name, held: &store::names::Held) -> Result<bool, Error> {
+    let user = Id::from_i64(held.user_id).ok_or(Error::BucketUnavailable)?;
+    if app.shards.was_committed(user.bucket(), held.write_id).await? {
+        confirm(app, name, held.write_id).await?;
+        return Ok(true);
+    }
+    free(app, name, held.write_id).await?;
+    Ok(false)
+}
+
+/// Keeps a reserved name for good.
+pub async fn confirm(app: &App, name: &Name, write_id: Uuid) -> Result<(), Error> {
+    store::names::confirm(&app.shards, name, write_id).await
+}
+
+/// Gives a reserved name back.
+pub async fn free(app: &App, name: &Name, write_id: Uuid) -> Result<(), Error> {
+    let mut write = app.shards.write(name.bucket()).await?;
+    let version = store::names::free(&mut write, name, write_id).await?;
+    let committed = write.commit().await?;
+    app.cache.wrote(&committed, &version.map_or_else(Vec::new, |version| name.void(version + 1))).await;
+    Ok(())
+}
+
+/// Gives a name back that a user had up to `version`.
+pub async fn release(app: &App, name: &Name, user: Id, version: i64) -> Result<(), Error> {
+    let mut write = app.shards.write(name.bucket()).await?;
+    let gone = store::names::release(&mut write, name, user, version).await?;
+    let committed = write.commit().await?;
+    app.cache.wrote(&committed, &gone.map_or_else(Vec::new, |version| name.void(version + 1))).await;
+    Ok(())
+}
+
+/// The write id of a claim as one that a transaction can take.
+pub fn write_of(claim: Claim) -> WriteId {
+    WriteId::with_id(claim.write_id)
+}

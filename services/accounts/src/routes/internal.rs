@@ -1,0 +1,23 @@
+//! What other services ask. These handlers call no other service.
+
+use axum::{Json, extract::State};
+use magnitude_chassis::ApiError;
+use magnitude_contract::accounts::{ByUsername, ByUsernameCall, Profiles, ProfilesCall, SessionAnswer, SessionCall};
+use magnitude_session::Lookup;
+
+use crate::{App, people, sessions::SessionTable};
+
+pub async fn profiles(State(app): State<App>, Json(call): Json<ProfilesCall>) -> Result<Json<Profiles>, ApiError> {
+    let profiles = people::profiles(&app, &call.ids).await?;
+    Ok(Json(Profiles { profiles: profiles.iter().map(|profile| (**profile).clone()).collect() }))
+}
+
+pub async fn by_username(State(app): State<App>, Json(call): Json<ByUsernameCall>) -> Result<Json<ByUsername>, ApiError> {
+    let profile = people::by_username(&app, &call.username).await?;
+    Ok(Json(ByUsername { profile: profile.map(|profile| (*profile).clone()) }))
+}
+
+pub async fn session(State(app): State<App>, Json(call): Json<SessionCall>) -> Result<Json<SessionAnswer>, ApiError> {
+    let table = SessionTable { shards: app.shards.clone(), life: app.session_life };
+    Ok(Json(SessionAnswer { session: table.find(call.bucket, call.hash).await.map_err(ApiError::unavailable)? }))
+}

@@ -1,0 +1,110 @@
+use std::time::SystemTime;
+
+use axum::{
+    extract::State,
+    http::{HeaderMap, StatusCode},
+    response::{IntoResponse, Response},
+};
+use magnitude_chassis::{ApiError, Body, Idempotency, Json};
+use magnitude_ids::{Bucket, Id};
+use magnitude_jobs::{enqueue, run_now};
+
+use crate::{
+    App,
+    fields::{self, Registration},
+    jobs::SettleNames,
+    keyspaces::PROFILES,
+    names::{self, Claim, Name, Reserved, reserve},
+    people,
+    routes::{login::sign_in, user::answer},
+    sessions,
+    store::{self, users::User},
+};
+
+/// `POST /api/users`: registers and signs in. The names are reserved before the password is hashed, the username first: of
+/// many who race for one name the first to reserve it goes on, and all others stop there.
+pub async fn register(State(app): State<App>, headers: HeaderMap, idempotency: Idempotency, body: Body) -> Result<Response, ApiError> {
+    let new = fields::registration(&body)?;
+    let (username, email) = (Name::username(&new.username), Name::email(&new.email));
+    // A key counts per email. What the body says is compared with the user that it made: a hash of it would hold the password.
+    let write_id = idempotency.write_id(&email.text, b"").id();
+    let claim = Claim { user: Id::new(Bucket::random(), SystemTime::now()), write_id, version: 1 };
+
+    match reserve(&app, &username, claim).await? {
+        Reserved::Ours => {}
+        Reserved::Taken { same_write: true } => return repeated(&app, &new, write_id, &headers).await,
+        Reserved::Taken { same_write: false } => {
+            let taken = ApiError::taken("username");
+            let email_taken = people::by_email(&app, &new.email).await?.is_some();
+            return Err(if email_taken { taken.and("email", "has already been taken") } else { taken });
+        }
+    }
+    match reserve(&app, &email, claim).await {
+        Ok(Reserved::Ours) => {}
+        Ok(Reserved::Taken { same_write }) => {
+            names::free(&app, &username, write_id).await?;
+            return if same_write { repeated(&app, &new, write_id, &headers).await } else { Err(ApiError::taken("email")) };
+        }
+        Err(error) => {
+            give_back(&app, &[&username], write_id).await;
+            return Err(error);
+        }
+    }
+    match insert(&app, new, claim, [&username, &email], &headers).await {
+        Ok(response) => Ok(response),
+        Err(error) => {
+            // Unless the outcome is unknown, the user's row was not written: others need not wait for the reservations' end.
+            if error.status() != StatusCode::GATEWAY_TIMEOUT {
+                give_back(&app, &[&username, &email], write_id).await;
+            }
+            Err(error)
+        }
+    }
+}
+
+async fn insert(app: &App, new: Registration, claim: Claim, taken: [&Name; 2], headers: &HeaderMap) -> Result<Response, ApiError> {
+    let password_hash = app.passwords.hash(&new.password).await?;
+    let user = User {
+        id: claim.user,
+        username: new.username,
+        email: new.email,
+        password_hash,
+        bio: None,
+        image: None,
+        version: claim.version,
+        write_id: claim.write_id,
+    };
+    let mut write = match app.shards.begin(user.id.bucket(), &names::write_of(claim)).await? {
+        magnitude_sharding::Begun::New(write) => write,
+        magnitude_sharding::Begun::Repeated(_) => return Err(ApiError::unavailable(anyhow::anyhow!("the reservation had expired"))),
+    };
+    store::users::insert(&mut write, &user).await?;
+    let begun = sessions::begin(app, &mut write, user.id, headers).await?;
+    let taken = taken.into_iter().cloned().collect();
+    let settle = SettleNames { user: user.id, write_id: claim.write_id, version: claim.version, taken, left: Vec::new() };
+    let settle = enqueue(&mut write, "settle_names", settle).await?;
+    let committed = write.commit().await?;
+    app.cache.wrote(&committed, &[PROFILES.void(user.id.bucket(), user.id, user.version)]).await;
+    run_now(&app.shards, app, settle).await;
+    begun.remember(app).await;
+    Ok((StatusCode::CREATED, Json(answer(&user, &begun.token))).into_response())
+}
+
+/// The same key again: the user that it made signs in with a new token, if the body says the same.
+async fn repeated(app: &App, new: &Registration, write_id: uuid::Uuid, headers: &HeaderMap) -> Result<Response, ApiError> {
+    let user = people::by_email(app, &new.email).await?.filter(|user| user.write_id == write_id);
+    let Some(user) = user else { return Err(magnitude_sharding::Error::InProgress.into()) };
+    let same = user.username == new.username && app.passwords.verify(&new.password, Some(&user.password_hash)).await?;
+    if !same {
+        return Err(magnitude_sharding::Error::KeyReused.into());
+    }
+    Ok((StatusCode::CREATED, Json(sign_in(app, &user, headers).await?)).into_response())
+}
+
+async fn give_back(app: &App, names: &[&Name], write_id: uuid::Uuid) {
+    for name in names {
+        if let Err(error) = names::free(app, name, write_id).await {
+            tracing::warn!(%error, "a reserved name was not given back: its reservation expires");
+        }
+    }
+}

@@ -1,0 +1,140 @@
+use axum::extract::State;
+use magnitude_chassis::{ApiError, Body, Json};
+use magnitude_contract::accounts::UserAnswer;
+use magnitude_jobs::{enqueue, run_now};
+use magnitude_session::{Session, SignedIn};
+use magnitude_sharding::{Freshness, WriteId};
+
+use crate::{
+    App,
+    fields::{self, Changes},
+    jobs::{EndSessions, SettleNames},
+    keyspaces::PROFILES,
+    names::{self, Claim, Name, Reserved, reserve},
+    routes::user::answer,
+    store::{self, users::User},
+};
+
+/// `PUT /api/user`: any subset; what is absent stays.
+pub async fn update(
+    State(app): State<App>,
+    SignedIn { session, token }: SignedIn,
+    body: Result<Body, ApiError>,
+) -> Result<Json<UserAnswer>, ApiError> {
+    let changes = fields::changes(&body?)?;
+    let password_hash = match &changes.password {
+        Some(password) => Some(app.passwords.hash(password).await?),
+        None => None,
+    };
+    // Another update of the same user between read and write makes this one begin anew.
+    for _ in 0..8 {
+        if let Some(user) = attempt(&app, &session, &changes, password_hash.as_deref()).await? {
+            return Ok(Json(answer(&user, &token)));
+        }
+    }
+    Err(ApiError::unavailable(anyhow::anyhow!("the user is being updated all the time")))
+}
+
+async fn attempt(app: &App, session: &Session, changes: &Changes, password_hash: Option<&str>) -> Result<Option<User>, ApiError> {
+    let old = store::users::find(&app.shards, Freshness::Primary, session.user).await?;
+    let old = old.ok_or_else(|| ApiError::new(axum::http::StatusCode::UNAUTHORIZED, "token", "is invalid"))?;
+    let new = changed(&old, changes, password_hash);
+    let id = WriteId::random();
+    let claim = Claim { user: old.id, write_id: id.id(), version: new.version };
+    let (taken, left) = moved(&old, &new);
+    reserve_all(app, &taken, claim).await?;
+    let written = write(app, session, &old, &new, claim, (&taken, &left), password_hash.is_some()).await;
+    match &written {
+        Ok(Some(_)) => {}
+        Err(error) if error.status() == axum::http::StatusCode::GATEWAY_TIMEOUT => {}
+        Ok(None) | Err(_) => give_back(app, &taken, claim).await,
+    }
+    written
+}
+
+fn changed(old: &User, changes: &Changes, password_hash: Option<&str>) -> User {
+    let mut new = old.clone();
+    new.version += 1;
+    if let Some(username) = &changes.username {
+        new.username.clone_from(username);
+    }
+    if let Some(email) = &changes.email {
+        new.email.clone_from(email);
+    }
+    if let Some(hash) = password_hash {
+        hash.clone_into(&mut new.password_hash);
+    }
+    if let Some(bio) = &changes.bio {
+        new.bio.clone_from(bio);
+    }
+    if let Some(image) = &changes.image {
+        new.image.clone_from(image);
+    }
+    new
+}
+
+/// The names that a change takes and leaves.
+fn moved(old: &User, new: &User) -> (Vec<Name>, Vec<Name>) {
+    let pairs = [(Name::username(&old.username), Name::username(&new.username)), (Name::email(&old.email), Name::email(&new.email))];
+    pairs.into_iter().filter(|(old, new)| old != new).map(|(old, new)| (new, old)).unzip()
+}
+
+/// All or none; every name that is taken is told at once.
+async fn reserve_all(app: &App, names: &[Name], claim: Claim) -> Result<(), ApiError> {
+    let mut refused: Option<ApiError> = None;
+    for name in names {
+        let problem = match reserve(app, name, claim).await {
+            Ok(Reserved::Ours) => continue,
+            Ok(Reserved::Taken { .. }) => match refused.take() {
+                Some(error) => error.and(name.kind(), "has already been taken"),
+                None => ApiError::taken(name.kind()),
+            },
+            Err(error) => error,
+        };
+        refused = Some(problem);
+    }
+    match refused {
+        None => Ok(()),
+        Some(error) => {
+            give_back(app, names, claim).await;
+            Err(error)
+        }
+    }
+}
+
+async fn give_back(app: &App, names: &[Name], claim: Claim) {
+    for name in names {
+        if let Err(error) = names::free(app, name, claim.write_id).await {
+            tracing::warn!(%error, "a reserved name was not given back: its reservation expires");
+        }
+    }
+}
+
+/// The user's row and what follows from it; nothing if the row is no longer what was read.
+async fn write(
+    app: &App,
+    session: &Session,
+    old: &User,
+    new: &User,
+    claim: Claim,
+    (taken, left): (&[Name], &[Name]),
+    ends_sessions: bool,
+) -> Result<Option<User>, ApiError> {
+    let mut write = match app.shards.begin(old.id.bucket(), &names::write_of(claim)).await? {
+        magnitude_sharding::Begun::New(write) => write,
+        magnitude_sharding::Begun::Repeated(_) => return Ok(None),
+    };
+    let current = store::users::lock(&mut write, old.id).await?;
+    if current.is_none_or(|current| current.version != old.version) {
+        return Ok(None);
+    }
+    store::users::update(&mut write, new).await?;
+    let hashes = if ends_sessions { store::sessions::revoke_others(&mut write, old.id, session.id).await? } else { Vec::new() };
+    let end = enqueue(&mut write, "end_sessions", EndSessions { hashes }).await?;
+    let settle = SettleNames { user: old.id, write_id: claim.write_id, version: new.version, taken: taken.to_vec(), left: left.to_vec() };
+    let settle = enqueue(&mut write, "settle_names", settle).await?;
+    let committed = write.commit().await?;
+    app.cache.wrote(&committed, &[PROFILES.void(new.id.bucket(), new.id, new.version)]).await;
+    futures_util::join!(run_now(&app.shards, app, end), run_now(&app.shards, app, settle));
+    Ok(Some(new.clone()))
+}

@@ -1,0 +1,80 @@
+use chrono::{DateTime, Utc};
+use magnitude_ids::{Bucket, Id};
+use magnitude_session::TokenHash;
+use magnitude_sharding::{Error, Freshness, Shards, Write};
+use sqlx::FromRow;
+
+#[derive(Clone, Debug, FromRow)]
+pub struct Row {
+    pub id: i64,
+    pub user_id: i64,
+    pub device: String,
+    pub created_at: DateTime<Utc>,
+    pub last_used_at: DateTime<Utc>,
+    pub expires_at: DateTime<Utc>,
+}
+
+/// A session's row as it is first written.
+pub struct New<'a> {
+    pub id: Id,
+    pub user: Id,
+    pub hash: TokenHash,
+    pub device: &'a str,
+    pub now: DateTime<Utc>,
+    pub expires_at: DateTime<Utc>,
+}
+
+pub async fn insert(write: &mut Write, new: &New<'_>) -> Result<(), Error> {
+    sqlx::query(
+        "insert into sessions (bucket, id, token_hash, user_id, device, created_at, last_used_at, expires_at) values ($1, $2, $3, $4, $5, $6, $6, $7)",
+    )
+    .bind(new.user.bucket().as_i16())
+    .bind(new.id.as_i64())
+    .bind(new.hash.0.to_vec())
+    .bind(new.user.as_i64())
+    .bind(new.device)
+    .bind(new.now)
+    .bind(new.expires_at)
+    .execute(&mut **write)
+    .await?;
+    Ok(())
+}
+
+/// A session that was not revoked, from the primary: a late replica would let a revoked one live on.
+pub async fn find(shards: &Shards, bucket: Bucket, hash: TokenHash) -> Result<Option<Row>, Error> {
+    let sql = "select id, user_id, device, created_at, last_used_at, expires_at from sessions
+               where (select sharding.owns($1, $2)) and bucket = $1 and token_hash = $3 and revoked_at is null";
+    shards.fetch_optional(bucket, Freshness::Primary, sql, |q| q.bind(hash.0.to_vec())).await
+}
+
+/// A user's sessions that were not revoked, newest first.
+pub async fn list(shards: &Shards, freshness: Freshness, user: Id) -> Result<Vec<Row>, Error> {
+    let sql = "select id, user_id, device, created_at, last_used_at, expires_at from sessions
+               where (select sharding.owns($1, $2)) and bucket = $1 and user_id = $3 and revoked_at is null and expires_at > now()
+               order by id desc limit 1000";
+    shards.fetch_all(user.bucket(), freshness, sql, |q| q.bind(user.as_i64())).await
+}
+
+pub async fn touch(shards: &Shards, bucket: Bucket, session: i64, now: DateTime<Utc>) -> Result<(), Error> {
+    let sql = "update sessions set last_used_at = greatest(last_used_at, $3) where bucket = $1 and id = $2 and sharding.guard($1)";
+    shards.execute(bucket, sql, |q| q.bind(session).bind(now)).await.map(drop)
+}
+
+/// Revokes one session of a user.
+pub async fn revoke(write: &mut Write, user: Id, session: Id) -> Result<Vec<TokenHash>, Error> {
+    let sql = "update sessions set revoked_at = clock_timestamp()
+               where bucket = $1 and user_id = $2 and id = $3 and revoked_at is null returning token_hash";
+    hashes(sqlx::query_scalar(sql).bind(user.bucket().as_i16()).bind(user.as_i64()).bind(session.as_i64()).fetch_all(&mut **write).await?)
+}
+
+/// Revokes all sessions of a user but one.
+pub async fn revoke_others(write: &mut Write, user: Id, kept: Id) -> Result<Vec<TokenHash>, Error> {
+    let sql = "update sessions set revoked_at = clock_timestamp()
+               where bucket = $1 and user_id = $2 and id <> $3 and revoked_at is null returning token_hash";
+    hashes(sqlx::query_scalar(sql).bind(user.bucket().as_i16()).bind(user.as_i64()).bind(kept.as_i64()).fetch_all(&mut **write).await?)
+}
+
+fn hashes(rows: Vec<Vec<u8>>) -> Result<Vec<TokenHash>, Error> {
+    let hash = |row: Vec<u8>| row.try_into().map(TokenHash).map_err(|_| sqlx::Error::Decode("a token's hash has 32 bytes".into()));
+    Ok(rows.into_iter().map(hash).collect::<Result<_, sqlx::Error>>()?)
+}
