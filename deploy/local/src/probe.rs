@@ -17,10 +17,24 @@ pub fn http_status(address: SocketAddr, path: &str) -> Option<u16> {
 
 /// Status and body of a GET.
 pub fn http_get(address: SocketAddr, path: &str) -> Option<(u16, String)> {
-    let answer = exchange(address, &format!("GET {path} HTTP/1.0\r\nHost: {address}\r\nConnection: close\r\n\r\n"), false)?;
+    let answer = exchange(address, &format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"), false)?;
     let status = answer.split(' ').nth(1)?.parse().ok()?;
-    let body = answer.split_once("\r\n\r\n").map(|(_, body)| body.to_owned()).unwrap_or_default();
-    Some((status, body))
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
+    let chunked = head.to_ascii_lowercase().contains("transfer-encoding: chunked");
+    Some((status, if chunked { join_chunks(body) } else { body.to_owned() }))
+}
+
+/// Puts a chunked body together; what is malformed ends it.
+fn join_chunks(mut rest: &str) -> String {
+    let mut body = String::new();
+    while let Some((size, tail)) = rest.split_once("\r\n") {
+        let Some(chunk) = usize::from_str_radix(size.trim(), 16).ok().filter(|size| *size > 0).and_then(|size| tail.get(..size)) else {
+            break;
+        };
+        body.push_str(chunk);
+        rest = tail[chunk.len()..].trim_start_matches("\r\n");
+    }
+    body
 }
 
 /// A node that still loads its append-only file answers, but not with PONG.
@@ -41,4 +55,14 @@ fn exchange(address: SocketAddr, request: &str, one_read: bool) -> Option<String
         stream.read_to_end(&mut answer).ok()?;
     }
     Some(String::from_utf8_lossy(&answer).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::join_chunks;
+
+    #[test]
+    fn chunks_are_put_together() {
+        assert_eq!(join_chunks("3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n"), "abcde");
+    }
 }

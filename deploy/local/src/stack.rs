@@ -55,7 +55,10 @@ impl Stack {
         }
         let folder = folder.canonicalize()?;
         let before = load_state(&folder);
-        let block = block::claim(&block::claims_folder()?, &folder, before.as_ref().map(|state| state.block), block::listening)?;
+        // Our own servers are no strangers in the block, should the claim have been lost while they run.
+        let own = before.as_ref().map(|state| state.block).filter(|_| any_alive(&folder));
+        let in_use = |block| Some(block) != own && block::listening(block);
+        let block = block::claim(&block::claims_folder()?, &folder, before.as_ref().map(|state| state.block), in_use)?;
         let state = State {
             block,
             port: choose_port(options.port, before.as_ref().map(|state| state.port))?,
@@ -190,6 +193,12 @@ impl Stack {
 
 fn load_state(folder: &Path) -> Option<State> {
     serde_json::from_slice(&fs::read(folder.join("state.json")).ok()?).ok()
+}
+
+fn any_alive(folder: &Path) -> bool {
+    let Ok(entries) = fs::read_dir(folder.join("run")) else { return false };
+    let mut files = entries.flatten().map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|kind| kind == "pid"));
+    files.any(|path| Record::load(&path).is_some_and(|record| record.alive()))
 }
 
 fn choose_port(wanted: Option<u16>, before: Option<u16>) -> Result<u16> {

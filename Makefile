@@ -1,0 +1,86 @@
+# `make` lists the commands. Everything is built once, with one profile, into target/.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+STACK := target/debug/stack
+# What a command acts on: `make restart SERVICE=articles`, `make logs NODE=s1-1`, `make test SUITE=magnitude-conformance`.
+SERVICE ?=
+NODE ?=
+SUITE ?=
+FOLLOW ?=
+
+.PHONY: help
+help: ## List the commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: install
+install: ## Install the system packages that are missing (asks first)
+	@deploy/local/install.sh
+
+.PHONY: build
+build:
+	@cargo build --workspace --bins
+
+.PHONY: up
+up: install build ## Build and start everything here (PORT=8080); returns when it is ready
+	@$(STACK) up
+
+.PHONY: runner
+runner:
+	@test -x $(STACK) || cargo build --package magnitude-stack
+
+.PHONY: down
+down: runner ## End everything; the data stays
+	@$(STACK) down
+
+.PHONY: status
+status: runner ## Show every node and how it is
+	@$(STACK) status
+
+.PHONY: logs
+logs: runner ## Show the logs (NODE=articles-1, FOLLOW=1)
+	@$(STACK) logs $(NODE) $(if $(FOLLOW),--follow)
+
+.PHONY: restart
+restart: runner ## End and start a service or node (SERVICE=articles)
+	@test -n "$(SERVICE)" || { echo 'say which: make restart SERVICE=articles' >&2; exit 2; }
+	@$(STACK) restart $(SERVICE)
+
+.PHONY: clean
+clean: runner ## End everything and delete its data
+	@$(STACK) clean
+
+.PHONY: doctor
+doctor: ## Check memory, disk, ports and tools
+	@cargo build --quiet --package magnitude-stack
+	@$(STACK) doctor
+
+.PHONY: check
+check: ## Format, lints and unit tests
+	@cargo fmt --all --check
+	@cargo clippy --workspace --all-targets -- -D warnings
+	@cargo test --workspace --lib --quiet
+
+.PHONY: test
+test: ## Everything, on a stack of its own (SUITE=package runs one)
+	@deploy/local/test.sh $(SUITE)
+
+.PHONY: prove
+prove: ## The long versions: the conformance suite 20 times, and 4 copies at once
+	@MAGNITUDE_PROVE=1 deploy/local/test.sh magnitude-conformance
+
+.PHONY: bench
+bench: ## Compare an instance of articles with a constant answer (installs oha)
+	@command -v oha >/dev/null || cargo install --locked oha
+	@cargo build --workspace --bins
+	@cargo run --quiet --package magnitude-load -- bench
+
+.PHONY: load
+load: ## Put load on the running stack
+	@cargo run --quiet --package magnitude-load -- load
+
+.PHONY: audit
+audit: ## Check licences, advisories and sources of the dependencies (installs cargo-deny)
+	@command -v cargo-deny >/dev/null || cargo install --locked cargo-deny
+	@cargo deny check
