@@ -41,7 +41,7 @@ impl Stack {
             "warn",
             "--disable-hot-restart",
         ];
-        Ok(Program { program, args: args.into_iter().map(str::to_owned).collect(), cwd, ..Program::default() })
+        Ok(Program { path: program, args: args.into_iter().map(str::to_owned).collect(), cwd, ..Program::default() })
     }
 
     /// Tells Envoy who is there: every recorded instance but `leaving`.

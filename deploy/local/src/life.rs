@@ -107,7 +107,7 @@ impl Stack {
             .into_iter()
             .find(|name| find(name))
             .context("Redis is missing: run deploy/local/install.sh")?;
-        Ok(Program { program: program.into(), args: vec![file.display().to_string()], cwd: data, ..Program::default() })
+        Ok(Program { path: program.into(), args: vec![file.display().to_string()], cwd: data, ..Program::default() })
     }
 
     fn ready(&self, node: &Node) -> bool {
@@ -143,9 +143,9 @@ impl Stack {
         }
         record.signal(if node.is_postgres() { Signal::INT } else { Signal::TERM });
         if !record.wait_gone(STOP_BOUND) {
-            tree.iter().for_each(|process| {
+            for process in &tree {
                 process.signal(Signal::KILL);
-            });
+            }
         }
         self.wait_ended(&node.name, &tree)
     }
@@ -171,9 +171,9 @@ impl Stack {
         let mut known = vec!["postgres", "redis-", "valkey-", "envoy"];
         known.extend(self.topology.services.iter().map(|service| service.name.as_str()));
         let left = orphans(&self.folder.join("data"), &known);
-        left.iter().for_each(|process| {
+        for process in &left {
             process.signal(Signal::KILL);
-        });
+        }
         ensure!(poll(STOP_BOUND, || left.iter().all(|process| !process.alive())), "some processes did not end");
         Ok(())
     }

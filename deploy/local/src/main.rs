@@ -93,12 +93,12 @@ fn run(order: Order) -> Result<ExitCode> {
             }
             println!("{} holds nothing of the stack any more.", folder.display());
         }
-        Order::Status => return status(&open()?),
+        Order::Status => return Ok(status(&open()?)),
         Order::Logs { node, follow } => logs(&open()?, node, follow)?,
         Order::Doctor => return doctor(),
         Order::Heal => {
             open()?.heal()?;
-            return status(&open()?);
+            return Ok(status(&open()?));
         }
         Order::Restart { name } => each(&open()?, &name, |stack, node| {
             stack.stop(node)?;
@@ -149,7 +149,7 @@ fn each(stack: &Stack, name: &str, work: impl Fn(&Stack, &str) -> Result<()>) ->
 }
 
 /// The table; fails when a node is not ready.
-fn status(stack: &Stack) -> Result<ExitCode> {
+fn status(stack: &Stack) -> ExitCode {
     let mut all = true;
     println!("{:<12} {:<9} {:<22} STATE", "NODE", "KIND", "ADDRESS");
     for node in stack.nodes() {
@@ -159,7 +159,7 @@ fn status(stack: &Stack) -> Result<ExitCode> {
         println!("{:<12} {:<9} {:<22} {}{role}", node.name, kind(&node), node.address, word(&health));
     }
     println!("\n{}/api", stack.url());
-    Ok(if all { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    if all { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 fn kind(node: &Node) -> &'static str {

@@ -1,4 +1,4 @@
-//! PostgreSQL nodes: the first data of primaries and replicas, configuration, roles, and how they are doing.
+//! Postgres nodes: the first data of primaries and replicas, configuration, roles, and how they are doing.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -23,7 +23,7 @@ impl Stack {
         }
         self.configure(node, &data)?;
         Ok(Program {
-            program: bin("postgres")?,
+            path: bin("postgres")?,
             args: vec!["-D".into(), data.display().to_string()],
             cwd: data,
             user: user(),
@@ -40,9 +40,9 @@ impl Stack {
         fs::set_permissions(&fresh, fs::Permissions::from_mode(0o700))?;
         files::give(&fresh, user().as_deref())?;
         if node.kind == Kind::Primary {
-            self.init(&fresh)?
+            self.init(&fresh)?;
         } else {
-            self.copy_primary(node, &fresh)?
+            self.copy_primary(node, &fresh)?;
         }
         fs::rename(&fresh, data)?;
         Ok(())
@@ -122,6 +122,14 @@ impl Stack {
         )
     }
 
+    /// Tells a running primary which replicas there are now: each of them may acknowledge a write.
+    pub(crate) fn reload_primary(&self, shard: &str) -> Result<()> {
+        let primary = self.primary(shard)?;
+        self.configure(&primary, &self.data(&primary.name))?;
+        self.ask_postgres(&primary, "SELECT pg_reload_conf()").with_context(|| format!("{} does not answer", primary.name))?;
+        Ok(())
+    }
+
     /// Roles and databases of a shard, on its primary; changes nothing the second time.
     pub(crate) fn bootstrap(&self, primary: &Node) -> Result<()> {
         self.script(primary, "bootstrap.sql", &[("STACK_REPLICATION_PASSWORD", &self.secret("replicator")?)])?;
@@ -181,7 +189,7 @@ pub fn user() -> Option<String> {
     rustix::process::geteuid().is_root().then(|| "postgres".to_owned())
 }
 
-/// The newest PostgreSQL of this machine.
+/// The newest Postgres of this machine.
 pub fn bin(name: &str) -> Result<PathBuf> {
     let versions = fs::read_dir("/usr/lib/postgresql").context("PostgreSQL is missing: run deploy/local/install.sh")?;
     let number = |path: &PathBuf| path.file_name().and_then(|name| name.to_str()?.parse::<u32>().ok()).unwrap_or(0);

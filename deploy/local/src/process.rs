@@ -20,7 +20,7 @@ pub struct Record {
 /// What to start, and as whom.
 #[derive(Debug, Default)]
 pub struct Program {
-    pub program: PathBuf,
+    pub path: PathBuf,
     pub args: Vec<String>,
     pub env: BTreeMap<String, String>,
     pub cwd: PathBuf,
@@ -38,12 +38,12 @@ impl Program {
         if let Some(user) = &self.user {
             command.args(become_user(user));
         }
-        command.arg(&self.program).args(&self.args).current_dir(&self.cwd);
+        command.arg(&self.path).args(&self.args).current_dir(&self.cwd);
         command.env_clear().env("PATH", search_path()).env("LANG", "C.UTF-8").env("HOME", &self.cwd).envs(&self.env);
         command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
-        let mut child = command.spawn().with_context(|| format!("cannot start {}", self.program.display()))?;
+        let mut child = command.spawn().with_context(|| format!("cannot start {}", self.path.display()))?;
         let pid = i32::try_from(child.id())?;
-        let record = Record::of(pid).with_context(|| format!("{} ended at once", self.program.display()))?;
+        let record = Record::of(pid).with_context(|| format!("{} ended at once", self.path.display()))?;
         // A library user lives on after a node's end: without this the node would stay a zombie.
         std::thread::spawn(move || child.wait());
         Ok(record)

@@ -60,7 +60,7 @@ impl Stack {
         fs::create_dir_all(&cwd)?;
         let settings = self.service_settings(&node.name, &node.group, node.address.ip())?;
         Ok(Program {
-            program: binary(&node.group)?,
+            path: binary(&node.group)?,
             args: vec!["--settings".into(), settings.display().to_string(), "serve".into()],
             env: self.service_env(&node.group)?,
             cwd,

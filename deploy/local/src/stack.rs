@@ -133,6 +133,9 @@ impl Stack {
         self.save_state()?;
         let node = self.nodes().into_iter().rfind(|node| node.group == group).context("the new node exists")?;
         self.start(&node.name)?;
+        if node.is_postgres() {
+            self.reload_primary(group)?;
+        }
         self.write_description()?;
         Ok(node)
     }
@@ -203,9 +206,8 @@ fn any_alive(folder: &Path) -> bool {
 
 fn choose_port(wanted: Option<u16>, before: Option<u16>) -> Result<u16> {
     match (wanted, before) {
-        (Some(0) | None, Some(port)) => Ok(port),
         (Some(0), None) => Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port()),
-        (Some(port), _) => Ok(port),
+        (Some(0) | None, Some(port)) | (Some(port), _) => Ok(port),
         (None, None) => Ok(8080),
     }
 }
