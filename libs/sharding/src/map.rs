@@ -97,8 +97,8 @@ fn merge(owner: Owner, shard: usize, epoch: i64, bucket: Bucket) -> Owner {
 mod tests {
     use super::*;
 
-    fn claims(revision: i64, epoch: i64, buckets: std::ops::Range<u16>) -> Option<Claims> {
-        Some(Claims { revision, buckets: buckets.map(|bucket| (Bucket::new(bucket).unwrap(), epoch)).collect() })
+    fn claims(revision: i64, epoch: i64, buckets: std::ops::Range<u16>) -> Claims {
+        Claims { revision, buckets: buckets.map(|bucket| (Bucket::new(bucket).unwrap(), epoch)).collect() }
     }
 
     fn bucket(number: u16) -> Bucket {
@@ -109,13 +109,13 @@ mod tests {
     fn the_higher_epoch_wins_whichever_shard_is_asked_first() {
         let map = Map::empty(2);
 
-        assert_eq!(map.next(vec![claims(1, 2, 0..1), claims(1, 1, 0..1)]).owner(bucket(0)), Some((0, 2)));
-        assert_eq!(map.next(vec![claims(1, 1, 0..1), claims(1, 2, 0..1)]).owner(bucket(0)), Some((1, 2)));
+        assert_eq!(map.next(vec![Some(claims(1, 2, 0..1)), Some(claims(1, 1, 0..1))]).owner(bucket(0)), Some((0, 2)));
+        assert_eq!(map.next(vec![Some(claims(1, 1, 0..1)), Some(claims(1, 2, 0..1))]).owner(bucket(0)), Some((1, 2)));
     }
 
     #[test]
     fn equal_epochs_block_their_bucket_and_no_other() {
-        let map = Map::empty(2).next(vec![claims(1, 1, 0..2), claims(1, 1, 1..3)]);
+        let map = Map::empty(2).next(vec![Some(claims(1, 1, 0..2)), Some(claims(1, 1, 1..3))]);
 
         assert_eq!(map.owner(bucket(0)), Some((0, 1)));
         assert_eq!(map.owner(bucket(1)), None);
@@ -125,9 +125,9 @@ mod tests {
 
     #[test]
     fn a_silent_shard_keeps_its_buckets() {
-        let map = Map::empty(2).next(vec![claims(1, 1, 0..2048), claims(1, 1, 2048..4096)]);
+        let map = Map::empty(2).next(vec![Some(claims(1, 1, 0..2048)), Some(claims(1, 1, 2048..4096))]);
 
-        let later = map.next(vec![None, claims(1, 1, 2048..4096)]);
+        let later = map.next(vec![None, Some(claims(1, 1, 2048..4096))]);
 
         assert_eq!(later.owner(bucket(0)), Some((0, 1)));
         assert_eq!(later.complete(), Some(vec![1, 1]));
@@ -135,7 +135,7 @@ mod tests {
 
     #[test]
     fn an_unclaimed_bucket_makes_the_map_incomplete() {
-        let map = Map::empty(1).next(vec![claims(3, 1, 0..4095)]);
+        let map = Map::empty(1).next(vec![Some(claims(3, 1, 0..4095))]);
 
         assert!(map.complete().is_none());
         assert_eq!(map.blocked(), 1);

@@ -162,7 +162,7 @@ impl Shards {
                 Err(error) if not_owned(&error) => return Err(Refused::NotOwned),
                 // A pool may hold connections that died with an older primary: reads can be sent again.
                 Err(error) if lost_connection(&error) && !matches!(error, sqlx::Error::PoolTimedOut) && Instant::now() < deadline => {
-                    pause().await
+                    pause().await;
                 }
                 Err(error) => return Err(Refused::Other(error.into())),
             }

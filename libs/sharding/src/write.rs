@@ -282,7 +282,7 @@ impl Shards {
             match result {
                 Ok(found) => rows.extend(found),
                 Err(error) => {
-                    tracing::warn!(shard = %self.cluster(shard).name(), error = %crate::shards::Cause(&error), "housekeeping failed on a shard")
+                    tracing::warn!(shard = %self.cluster(shard).name(), error = %crate::shards::Cause(&error), "housekeeping failed on a shard");
                 }
             }
         }

@@ -19,14 +19,13 @@ pub struct Credentials {
     pub password: String,
 }
 
-/// What a client changes of a user; for bio and image the inner nothing clears it.
-#[derive(Default)]
+/// What a client changes of a user; null clears bio and image.
 pub struct Changes {
     pub username: Option<String>,
     pub email: Option<String>,
     pub password: Option<String>,
-    pub bio: Option<Option<String>>,
-    pub image: Option<Option<String>>,
+    pub bio: Patch<String>,
+    pub image: Patch<String>,
 }
 
 pub fn registration(body: &Body) -> Result<Registration, ApiError> {
@@ -78,11 +77,12 @@ fn required(user: &Object<'_>, fields: &mut Fields, name: &'static str, max: usi
     }
 }
 
-fn cleared(user: &Object<'_>, fields: &mut Fields, name: &'static str, max: usize) -> Option<Option<String>> {
+/// An empty text clears as null does.
+fn cleared(user: &Object<'_>, fields: &mut Fields, name: &'static str, max: usize) -> Patch<String> {
     match user.patch_text(fields, name, max) {
-        Patch::Absent => None,
-        Patch::Null => Some(None),
-        Patch::Value(text) => Some((!text.is_empty()).then(|| text.to_owned())),
+        Patch::Absent => Patch::Absent,
+        Patch::Null | Patch::Value("") => Patch::Null,
+        Patch::Value(text) => Patch::Value(text.to_owned()),
     }
 }
 

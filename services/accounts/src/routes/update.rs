@@ -1,5 +1,5 @@
 use axum::extract::State;
-use magnitude_chassis::{ApiError, Body, Json};
+use magnitude_chassis::{ApiError, Body, Json, Patch};
 use magnitude_contract::accounts::UserAnswer;
 use magnitude_jobs::{enqueue, run_now};
 use magnitude_session::{Session, SignedIn};
@@ -64,13 +64,17 @@ fn changed(old: &User, changes: &Changes, password_hash: Option<&str>) -> User {
     if let Some(hash) = password_hash {
         hash.clone_into(&mut new.password_hash);
     }
-    if let Some(bio) = &changes.bio {
-        new.bio.clone_from(bio);
-    }
-    if let Some(image) = &changes.image {
-        new.image.clone_from(image);
-    }
+    patch(&mut new.bio, &changes.bio);
+    patch(&mut new.image, &changes.image);
     new
+}
+
+fn patch(field: &mut Option<String>, change: &Patch<String>) {
+    match change {
+        Patch::Absent => {}
+        Patch::Null => *field = None,
+        Patch::Value(text) => *field = Some(text.clone()),
+    }
 }
 
 /// The names that a change takes and leaves.

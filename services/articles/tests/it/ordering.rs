@@ -61,7 +61,7 @@ async fn a_deleted_article_is_gone_and_nothing_of_it_counts() {
     let freshness = Freshness::Primary;
     assert!(store::articles::find(&shards, freshness.clone(), article.head.id).await.unwrap().is_none());
     assert!(store::comments::list(&shards, freshness, article.head.id).await.unwrap().is_empty());
-    assert!(store::tags::list(&shards, &Default::default()).await.unwrap().is_empty());
+    assert!(store::tags::list(&shards, &magnitude_sharding::ShardFreshness::new()).await.unwrap().is_empty());
     let mut write = shards.write(author.bucket()).await.unwrap();
     assert!(store::comments::insert(&mut write, article.head.id, author, "late").await.unwrap().is_none());
 }
