@@ -78,7 +78,7 @@ bench: ## Compare an instance of articles with a constant answer (installs oha)
 
 .PHONY: load
 load: ## Put load on the running stack
-	@cargo run --quiet --package magnitude-load -- load
+	@cargo run --quiet --package magnitude-load -- reads
 
 .PHONY: audit
 audit: ## Check licences, advisories and sources of the dependencies (installs cargo-deny)

@@ -72,7 +72,11 @@ pub fn listening(block: Block) -> bool {
     let table = fs::read_to_string("/proc/net/tcp").unwrap_or_default();
     // Addresses are in host order: 127.A.B.H reads HHBBAA7F.
     let ending = format!("{:02X}{:02X}7F", block.b, block.a);
-    table.lines().filter_map(|line| line.split_whitespace().nth(1)).any(|local| local.get(2..8) == Some(&ending))
+    table.lines().any(|line| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        let listens = fields.get(3) == Some(&"0A");
+        listens && fields.get(1).and_then(|local| local.get(2..8)) == Some(&ending)
+    })
 }
 
 fn lock(folder: &Path) -> Result<File> {

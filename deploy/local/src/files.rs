@@ -4,13 +4,17 @@ use std::fs::{self, Permissions};
 use std::io::Write;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use anyhow::{Context, Result};
+
+/// Two threads may write one file: each has a name of its own until the rename.
+static COUNT: AtomicU32 = AtomicU32::new(0);
 
 /// Replaces `path` by renaming, with these permissions from the first byte on.
 pub fn write(path: &Path, content: &[u8], mode: u32) -> Result<()> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let fresh = path.with_file_name(format!(".{name}.{}", std::process::id()));
+    let fresh = path.with_file_name(format!(".{name}.{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed)));
     let _ = fs::remove_file(&fresh);
     let mut file = fs::OpenOptions::new()
         .write(true)

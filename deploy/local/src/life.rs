@@ -15,6 +15,8 @@ pub const READY_BOUND: Duration = Duration::from_secs(90);
 /// Postgres has written everything by then, a service has drained.
 const STOP_BOUND: Duration = Duration::from_secs(20);
 
+const REAP_BOUND: Duration = Duration::from_secs(3);
+
 /// What a node is doing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Health {
@@ -153,6 +155,8 @@ impl Stack {
     /// Only when the last worker is gone can the node start again.
     pub(crate) fn wait_ended(&self, name: &str, tree: &[Record]) -> Result<()> {
         ensure!(poll(STOP_BOUND, || tree.iter().all(|process| !process.alive())), "{name} did not end");
+        // Postgres takes a zombie for a living postmaster; whoever must reap it gets a moment.
+        poll(REAP_BOUND, || tree.iter().all(Record::vanished));
         let _ = fs::remove_file(self.record_file(name));
         Ok(())
     }
@@ -170,12 +174,7 @@ impl Stack {
         }
         let mut known = vec!["postgres", "redis-", "valkey-", "envoy"];
         known.extend(self.topology.services.iter().map(|service| service.name.as_str()));
-        let left = orphans(&self.folder.join("data"), &known);
-        for process in &left {
-            process.signal(Signal::KILL);
-        }
-        ensure!(poll(STOP_BOUND, || left.iter().all(|process| !process.alive())), "some processes did not end");
-        Ok(())
+        end_orphans(&orphans(&self.folder.join("data"), &known))
     }
 
     /// `down`, then forgets everything: data, logs, secrets, the block of addresses.
@@ -189,6 +188,22 @@ impl Stack {
         }
         crate::block::release(&crate::block::claims_folder()?, &self.folder)
     }
+}
+
+/// In order first: a Postgres that is shot leaves a lock file that names a pid, and a pid can come back.
+fn end_orphans(left: &[Record]) -> Result<()> {
+    for process in left {
+        process.signal(Signal::CONT);
+        process.signal(Signal::INT);
+    }
+    let gone = || left.iter().all(Record::vanished);
+    if !poll(STOP_BOUND, gone) {
+        for process in left {
+            process.signal(Signal::KILL);
+        }
+    }
+    ensure!(poll(STOP_BOUND, || left.iter().all(|process| !process.alive())), "some processes did not end");
+    Ok(())
 }
 
 pub fn find(program: &str) -> bool {

@@ -68,6 +68,11 @@ impl Record {
         self.stat().is_some()
     }
 
+    /// Not even a zombie is left.
+    pub fn vanished(&self) -> bool {
+        !self.alive() && !Path::new(&format!("/proc/{}", self.pid)).exists()
+    }
+
     /// Stopped by SIGSTOP.
     pub fn paused(&self) -> bool {
         self.stat().is_some_and(|stat| stat.state == 'T')

@@ -6,9 +6,16 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
+use crate::postgres::SUPERUSER;
 use crate::stack::Stack;
 
 impl Stack {
+    /// Makes every secret before nodes start side by side: two of them must not make the same one twice.
+    pub(crate) fn make_secrets(&self) -> Result<()> {
+        let services = self.topology.services.iter().map(|service| service.name.as_str());
+        [SUPERUSER, "replicator"].into_iter().chain(services).try_for_each(|name| self.secret(name).map(drop))
+    }
+
     /// The secret of this name; made at the first call.
     pub(crate) fn secret(&self, name: &str) -> Result<String> {
         let path = self.secret_file(name);

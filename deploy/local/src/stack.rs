@@ -67,6 +67,7 @@ impl Stack {
         };
         let stack = Self::assemble(folder, state)?;
         stack.save_state()?;
+        stack.make_secrets()?;
         Ok(stack)
     }
 
