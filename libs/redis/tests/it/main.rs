@@ -1,0 +1,4 @@
+//! Against a real server, and against none.
+
+mod node;
+mod server;
