@@ -163,6 +163,7 @@ impl Stack {
 
     /// Ends everything, also what a crash left without a record.
     pub fn down(&self) -> Result<()> {
+        let _lock = self.lock()?;
         let nodes = self.nodes();
         for group in [&[Kind::Envoy, Kind::Service][..], &[Kind::Redis, Kind::Replica], &[Kind::Primary]] {
             let chosen: Vec<&Node> = nodes.iter().filter(|node| group.contains(&node.kind)).collect();

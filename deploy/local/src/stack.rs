@@ -155,6 +155,13 @@ impl Stack {
         format!("http://localhost:{}", self.state.port)
     }
 
+    /// Held while the whole stack goes up or down: two of these at once would start nodes twice.
+    pub(crate) fn lock(&self) -> Result<fs::File> {
+        let file = fs::File::options().create(true).append(true).open(self.folder.join("run/lock"))?;
+        file.lock()?;
+        Ok(file)
+    }
+
     pub(crate) fn record(&self, node: &Node) -> Option<Record> {
         Record::load(&self.record_file(&node.name)).filter(Record::alive)
     }

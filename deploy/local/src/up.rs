@@ -18,6 +18,7 @@ pub enum Extent {
 impl Stack {
     /// Starts what is not running. `report` gets a line for every step.
     pub fn up(&self, extent: Extent, report: &(dyn Fn(&str) + Sync)) -> Result<()> {
+        let _lock = self.lock()?;
         let begun = Instant::now();
         let start = |node: &Node| {
             self.start(&node.name)?;
