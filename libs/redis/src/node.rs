@@ -74,17 +74,20 @@ impl Node {
             Ok(result) => result.map_err(Down::from),
             Err(_) => Err(Down::Late),
         };
-        match &result {
-            Ok(_) => self.breaker.succeeded(),
-            Err(_) => {
-                self.breaker.failed(Instant::now());
-                // It may be half dead; the next command makes a new one.
-                if let Ok(mut connection) = self.connection.try_lock() {
-                    *connection = None;
-                }
-            }
+        if result.is_ok() {
+            self.breaker.succeeded();
+        } else {
+            self.failed();
         }
         result
+    }
+
+    fn failed(&self) {
+        self.breaker.failed(Instant::now());
+        // It may be half dead; the next command makes a new one.
+        if let Ok(mut connection) = self.connection.try_lock() {
+            *connection = None;
+        }
     }
 
     async fn connection(&self) -> Result<MultiplexedConnection, RedisError> {
