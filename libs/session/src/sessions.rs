@@ -1,10 +1,13 @@
-use std::sync::{Arc, LazyLock};
+use std::{
+    collections::HashMap,
+    sync::{Arc, LazyLock},
+};
 
 use chrono::{DateTime, Utc};
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, join_all};
 use magnitude_ids::{Bucket, Id};
 use magnitude_redis::{Down, Redis};
-use redis::Script;
+use redis::{Pipeline, Script};
 use serde::{Deserialize, Serialize};
 
 use crate::{Token, TokenHash};
@@ -84,29 +87,31 @@ impl Sessions {
         let (node, key) = self.place(hash);
         let mut fill = FILL.prepare_invoke();
         fill.key(key).arg(text).arg(left).arg(REVOKED);
-        if let Err(error) = node.script::<i64>(&fill).await {
+        if let Err(error) = self.redis.nodes()[node].script::<i64>(&fill).await {
             tracing::debug!(%error, "a session was not kept in redis");
         }
     }
 
-    /// Leaves tombstones. Fails when Redis could not be told: the caller's job tries again.
+    /// Leaves tombstones, on every node that answers. Fails when one could not be told: the caller's job tries again.
     pub async fn revoke(&self, hashes: &[TokenHash]) -> anyhow::Result<()> {
+        let mut by_node: HashMap<usize, Pipeline> = HashMap::new();
         for hash in hashes {
             let (node, key) = self.place(*hash);
-            node.run::<()>(redis::pipe().set_ex(key, REVOKED, REVOKED_S).ignore()).await?;
+            by_node.entry(node).or_default().set_ex(key, REVOKED, REVOKED_S).ignore();
         }
-        Ok(())
+        let told = by_node.iter().map(|(node, tombstones)| self.redis.nodes()[*node].run::<()>(tombstones));
+        Ok(join_all(told).await.into_iter().collect::<Result<(), Down>>()?)
     }
 
     async fn read(&self, hash: TokenHash) -> Result<Option<String>, Down> {
         let (node, key) = self.place(hash);
-        let (text,): (Option<String>,) = node.run(redis::pipe().get(key)).await?;
+        let (text,): (Option<String>,) = self.redis.nodes()[node].run(redis::pipe().get(key)).await?;
         Ok(text)
     }
 
-    fn place(&self, hash: TokenHash) -> (&magnitude_redis::Node, String) {
+    fn place(&self, hash: TokenHash) -> (usize, String) {
         let text = hash.to_string();
-        (&self.redis.nodes()[self.redis.node(&text)], self.redis.key(&format!("session:{text}")))
+        (self.redis.node(&text), self.redis.key(&format!("session:{text}")))
     }
 }
 
