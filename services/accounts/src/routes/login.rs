@@ -4,25 +4,61 @@ use axum::{
 };
 use magnitude_chassis::{ApiError, Body, Idempotency, Json};
 use magnitude_contract::accounts::UserAnswer;
+use magnitude_sharding::{Error, WriteId};
 
-use crate::{App, fields, people, routes::user::answer, sessions, store::users::User};
+use crate::{
+    App, fields,
+    names::Name,
+    people,
+    routes::user::answer,
+    sessions,
+    store::{self, users::User},
+};
 
-/// `POST /api/users/login`. An idempotency key changes nothing: every login begins a session, as a repeated one must.
-pub async fn login(State(app): State<App>, headers: HeaderMap, _: Idempotency, body: Body) -> Result<Json<UserAnswer>, ApiError> {
+/// `POST /api/users/login`. Every login begins a session, a repeated one too; an idempotency key only keeps another body out.
+pub async fn login(State(app): State<App>, headers: HeaderMap, idempotency: Idempotency, body: Body) -> Result<Json<UserAnswer>, ApiError> {
     let credentials = fields::credentials(&body)?;
     let user = people::by_email(&app, &credentials.email).await?;
     let hash = user.as_ref().map(|user| user.password_hash.as_str());
     let matches = app.passwords.verify(&credentials.password, hash).await?;
-    let user = user.filter(|_| matches).ok_or_else(|| ApiError::new(StatusCode::UNAUTHORIZED, "credentials", "invalid"))?;
-    Ok(Json(sign_in(&app, &user, &headers).await?))
+    // The key counts per email, and the password is the only other thing that a body says.
+    let id = idempotency.write_id(&Name::email(&credentials.email).text, b"");
+    match user {
+        Some(user) if matches => Ok(Json(sign_in(&app, &user, &headers, &id).await?)),
+        Some(user) if id.is_keyed() && was_used(&app, &user, &id).await? => Err(Error::KeyReused.into()),
+        _ => Err(refused()),
+    }
 }
 
-/// Begins a session of its own for a user whose password was checked.
-pub(super) async fn sign_in(app: &App, user: &User, headers: &HeaderMap) -> Result<UserAnswer, ApiError> {
-    let mut write = app.shards.write(user.id.bucket()).await?;
+/// Begins a session of its own for a user whose password was checked, unless the password was changed since: a session that
+/// outlived the change would be one of the old password.
+pub(super) async fn sign_in(app: &App, user: &User, headers: &HeaderMap, id: &WriteId) -> Result<UserAnswer, ApiError> {
+    let mut write = match app.shards.begin(user.id.bucket(), id).await? {
+        magnitude_sharding::Begun::New(write) => write,
+        magnitude_sharding::Begun::Repeated(_) => app.shards.write(user.id.bucket()).await?,
+    };
+    let current = store::users::lock(&mut write, user.id).await?;
+    if current.is_none_or(|current| current.password_hash != user.password_hash) {
+        return Err(refused());
+    }
     let begun = sessions::begin(app, &mut write, user.id, headers).await?;
+    write.keep_answer(200, "").await?;
     let committed = write.commit().await?;
     app.cache.wrote(&committed, &[]).await;
     begun.remember(app).await;
     Ok(answer(user, &begun.token))
+}
+
+async fn was_used(app: &App, user: &User, id: &WriteId) -> Result<bool, ApiError> {
+    match app.shards.begin(user.id.bucket(), id).await? {
+        magnitude_sharding::Begun::Repeated(_) => Ok(true),
+        magnitude_sharding::Begun::New(write) => {
+            write.rollback().await;
+            Ok(false)
+        }
+    }
+}
+
+fn refused() -> ApiError {
+    ApiError::new(StatusCode::UNAUTHORIZED, "credentials", "invalid")
 }

@@ -8,6 +8,7 @@ use axum::{
 use magnitude_chassis::{ApiError, Body, Idempotency, Json};
 use magnitude_ids::{Bucket, Id};
 use magnitude_jobs::{enqueue, run_now};
+use magnitude_sharding::WriteId;
 
 use crate::{
     App,
@@ -30,6 +31,9 @@ pub async fn register(State(app): State<App>, headers: HeaderMap, idempotency: I
     let write_id = idempotency.write_id(&email.text, b"").id();
     let claim = Claim { user: Id::new(Bucket::random(), SystemTime::now()), write_id, version: 1 };
 
+    if idempotency.key.is_some() && people::by_email(&app, &new.email).await?.is_some_and(|user| user.write_id == write_id) {
+        return repeated(&app, &new, write_id, &headers).await;
+    }
     match reserve(&app, &username, claim).await? {
         Reserved::Ours => {}
         Reserved::Taken { same_write: true } => return repeated(&app, &new, write_id, &headers).await,
@@ -98,7 +102,7 @@ async fn repeated(app: &App, new: &Registration, write_id: uuid::Uuid, headers: 
     if !same {
         return Err(magnitude_sharding::Error::KeyReused.into());
     }
-    Ok((StatusCode::CREATED, Json(sign_in(app, &user, headers).await?)).into_response())
+    Ok((StatusCode::CREATED, Json(sign_in(app, &user, headers, &WriteId::random()).await?)).into_response())
 }
 
 async fn give_back(app: &App, names: &[&Name], write_id: uuid::Uuid) {

@@ -1,5 +1,5 @@
 use axum::{extract::State, http::StatusCode};
-use magnitude_chassis::{ApiError, Json, Path};
+use magnitude_chassis::{ApiError, Idempotency, Json, Path};
 use magnitude_contract::Timestamp;
 use magnitude_ids::Id;
 use magnitude_jobs::{enqueue, run_now};
@@ -49,7 +49,7 @@ pub async fn revoke(State(app): State<App>, SignedIn { session, .. }: SignedIn, 
 }
 
 /// `POST /api/users/logout`.
-pub async fn logout(State(app): State<App>, SignedIn { session, .. }: SignedIn) -> Result<StatusCode, ApiError> {
+pub async fn logout(State(app): State<App>, SignedIn { session, .. }: SignedIn, _: Idempotency) -> Result<StatusCode, ApiError> {
     end(&app, &session, session.id).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -132,6 +132,10 @@ async fn write(
     if current.is_none_or(|current| current.version != old.version) {
         return Ok(None);
     }
+    // A change of the password elsewhere may have ended this session since it was resolved.
+    if !store::sessions::is_live(&mut write, old.id, session.id).await? {
+        return Err(ApiError::new(axum::http::StatusCode::UNAUTHORIZED, "token", "is invalid"));
+    }
     store::users::update(&mut write, new).await?;
     let hashes = if ends_sessions { store::sessions::revoke_others(&mut write, old.id, session.id).await? } else { Vec::new() };
     let end = enqueue(&mut write, "end_sessions", EndSessions { hashes }).await?;

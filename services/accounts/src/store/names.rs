@@ -26,13 +26,7 @@ pub struct Expired {
 
 /// Inserts the name for a minute; its own user may take it again for a later version.
 pub async fn insert(write: &mut Write, name: &Name, claim: Claim) -> Result<bool, Error> {
-    let sql = "insert into names as n (bucket, kind, name, user_id, write_id, version, expires_at)
-               values ($1, $2, $3, $4, $5, $6, clock_timestamp() + interval '60 seconds')
-               on conflict (bucket, kind, name) do update
-                   set write_id = excluded.write_id, version = excluded.version, confirmed = false, expires_at = excluded.expires_at
-                   where n.user_id = excluded.user_id and n.version < excluded.version
-               returning true";
-    let inserted: Option<bool> = sqlx::query_scalar(sql)
+    let inserted: Option<bool> = sqlx::query_scalar(INSERT)
         .bind(name.bucket().as_i16())
         .bind(name.kind())
         .bind(&name.text)
@@ -45,40 +39,60 @@ pub async fn insert(write: &mut Write, name: &Name, claim: Claim) -> Result<bool
 }
 
 pub async fn find_in(write: &mut Write, name: &Name) -> Result<Option<Held>, Error> {
-    let sql = "select user_id, write_id, version, confirmed, expires_at < clock_timestamp() as expired from names
-               where bucket = $1 and kind = $2 and name = $3";
-    Ok(sqlx::query_as(sql).bind(name.bucket().as_i16()).bind(name.kind()).bind(&name.text).fetch_optional(&mut **write).await?)
+    Ok(sqlx::query_as(FIND_IN).bind(name.bucket().as_i16()).bind(name.kind()).bind(&name.text).fetch_optional(&mut **write).await?)
 }
 
 pub async fn find(shards: &Shards, freshness: Freshness, name: &Name) -> Result<Option<Held>, Error> {
-    let sql = "select user_id, write_id, version, confirmed, expires_at < now() as expired from names
-               where (select sharding.owns($1, $2)) and bucket = $1 and kind = $3 and name = $4";
-    shards.fetch_optional(name.bucket(), freshness, sql, |q| q.bind(name.kind()).bind(&name.text)).await
+    shards.fetch_optional(name.bucket(), freshness, FIND, |q| q.bind(name.kind()).bind(&name.text)).await
 }
 
 pub async fn confirm(shards: &Shards, name: &Name, write_id: Uuid) -> Result<(), Error> {
-    let sql = "update names set confirmed = true where bucket = $1 and kind = $2 and name = $3 and write_id = $4 and sharding.guard($1)";
-    shards.execute(name.bucket(), sql, |q| q.bind(name.kind()).bind(&name.text).bind(write_id)).await.map(drop)
+    shards.execute(name.bucket(), CONFIRM, |q| q.bind(name.kind()).bind(&name.text).bind(write_id)).await.map(drop)
 }
 
 /// Deletes a reservation that was not confirmed; returns its version.
 pub async fn free(write: &mut Write, name: &Name, write_id: Uuid) -> Result<Option<i64>, Error> {
-    let sql = "delete from names where bucket = $1 and kind = $2 and name = $3 and write_id = $4 and not confirmed returning version";
-    let query = sqlx::query_scalar(sql).bind(name.bucket().as_i16()).bind(name.kind()).bind(&name.text).bind(write_id);
+    let query = sqlx::query_scalar(FREE).bind(name.bucket().as_i16()).bind(name.kind()).bind(&name.text).bind(write_id);
     Ok(query.fetch_optional(&mut **write).await?)
 }
 
 /// Deletes what a user held up to a version: a later reservation of the same name by the same user stays.
 pub async fn release(write: &mut Write, name: &Name, user: Id, version: i64) -> Result<Option<i64>, Error> {
-    let sql = "delete from names where bucket = $1 and kind = $2 and name = $3 and user_id = $4 and version <= $5 returning version";
-    let query = sqlx::query_scalar(sql).bind(name.bucket().as_i16()).bind(name.kind()).bind(&name.text);
+    let query = sqlx::query_scalar(RELEASE).bind(name.bucket().as_i16()).bind(name.kind()).bind(&name.text);
     Ok(query.bind(user.as_i64()).bind(version).fetch_optional(&mut **write).await?)
 }
 
 /// Some reservations of every shard that expired unconfirmed.
 pub async fn expired(shards: &Shards) -> Vec<Expired> {
-    let sql = "select kind, name, user_id, write_id, version, confirmed, true as expired from names
-               join sharding.buckets b using (bucket)
-               where not confirmed and expires_at < now() and b.state = 'owned' order by expires_at limit 100";
-    shards.execute_on_all(sql).await
+    shards.execute_on_all(EXPIRED).await
 }
+
+pub(crate) const INSERT: &str = "
+    insert into names as n (bucket, kind, name, user_id, write_id, version, expires_at)
+    values ($1, $2, $3, $4, $5, $6, clock_timestamp() + interval '60 seconds')
+    on conflict (bucket, kind, name) do update
+        set write_id = excluded.write_id, version = excluded.version, confirmed = false, expires_at = excluded.expires_at
+        where n.user_id = excluded.user_id and n.version < excluded.version
+    returning true";
+
+pub(crate) const FIND_IN: &str = "
+    select user_id, write_id, version, confirmed, expires_at < clock_timestamp() as expired from names
+    where bucket = $1 and kind = $2 and name = $3";
+
+pub(crate) const FIND: &str = "
+    select user_id, write_id, version, confirmed, expires_at < now() as expired from names
+    where (select sharding.owns($1, $2)) and bucket = $1 and kind = $3 and name = $4";
+
+pub(crate) const CONFIRM: &str = "
+    update names set confirmed = true where bucket = $1 and kind = $2 and name = $3 and write_id = $4 and sharding.guard($1)";
+
+pub(crate) const FREE: &str = "
+    delete from names where bucket = $1 and kind = $2 and name = $3 and write_id = $4 and not confirmed returning version";
+
+pub(crate) const RELEASE: &str = "
+    delete from names where bucket = $1 and kind = $2 and name = $3 and user_id = $4 and version <= $5 returning version";
+
+pub(crate) const EXPIRED: &str = "
+    select kind, name, user_id, write_id, version, confirmed, true as expired from names
+    join sharding.buckets b using (bucket)
+    where not confirmed and expires_at < now() and b.state = 'owned' order by expires_at limit 100";

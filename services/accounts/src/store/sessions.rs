@@ -25,9 +25,7 @@ pub struct New<'a> {
 }
 
 pub async fn insert(write: &mut Write, new: &New<'_>) -> Result<(), Error> {
-    sqlx::query(
-        "insert into sessions (bucket, id, token_hash, user_id, device, created_at, last_used_at, expires_at) values ($1, $2, $3, $4, $5, $6, $6, $7)",
-    )
+    sqlx::query(INSERT)
     .bind(new.user.bucket().as_i16())
     .bind(new.id.as_i64())
     .bind(new.hash.0.to_vec())
@@ -42,39 +40,58 @@ pub async fn insert(write: &mut Write, new: &New<'_>) -> Result<(), Error> {
 
 /// A session that was not revoked, from the primary: a late replica would let a revoked one live on.
 pub async fn find(shards: &Shards, bucket: Bucket, hash: TokenHash) -> Result<Option<Row>, Error> {
-    let sql = "select id, user_id, device, created_at, last_used_at, expires_at from sessions
-               where (select sharding.owns($1, $2)) and bucket = $1 and token_hash = $3 and revoked_at is null";
-    shards.fetch_optional(bucket, Freshness::Primary, sql, |q| q.bind(hash.0.to_vec())).await
+    shards.fetch_optional(bucket, Freshness::Primary, FIND, |q| q.bind(hash.0.to_vec())).await
 }
 
 /// A user's sessions that were not revoked, newest first.
 pub async fn list(shards: &Shards, freshness: Freshness, user: Id) -> Result<Vec<Row>, Error> {
-    let sql = "select id, user_id, device, created_at, last_used_at, expires_at from sessions
-               where (select sharding.owns($1, $2)) and bucket = $1 and user_id = $3 and revoked_at is null and expires_at > now()
-               order by id desc limit 1000";
-    shards.fetch_all(user.bucket(), freshness, sql, |q| q.bind(user.as_i64())).await
+    shards.fetch_all(user.bucket(), freshness, LIST, |q| q.bind(user.as_i64())).await
 }
 
 pub async fn touch(shards: &Shards, bucket: Bucket, session: i64, now: DateTime<Utc>) -> Result<(), Error> {
-    let sql = "update sessions set last_used_at = greatest(last_used_at, $3) where bucket = $1 and id = $2 and sharding.guard($1)";
-    shards.execute(bucket, sql, |q| q.bind(session).bind(now)).await.map(drop)
+    shards.execute(bucket, TOUCH, |q| q.bind(session).bind(now)).await.map(drop)
+}
+
+/// Whether a session was not revoked, as this transaction sees it.
+pub async fn is_live(write: &mut Write, user: Id, session: Id) -> Result<bool, Error> {
+    let sql = "select exists (select from sessions where bucket = $1 and user_id = $2 and id = $3 and revoked_at is null)";
+    Ok(sqlx::query_scalar(sql).bind(user.bucket().as_i16()).bind(user.as_i64()).bind(session.as_i64()).fetch_one(&mut **write).await?)
 }
 
 /// Revokes one session of a user.
 pub async fn revoke(write: &mut Write, user: Id, session: Id) -> Result<Vec<TokenHash>, Error> {
-    let sql = "update sessions set revoked_at = clock_timestamp()
-               where bucket = $1 and user_id = $2 and id = $3 and revoked_at is null returning token_hash";
-    hashes(sqlx::query_scalar(sql).bind(user.bucket().as_i16()).bind(user.as_i64()).bind(session.as_i64()).fetch_all(&mut **write).await?)
+    hashes(sqlx::query_scalar(REVOKE).bind(user.bucket().as_i16()).bind(user.as_i64()).bind(session.as_i64()).fetch_all(&mut **write).await?)
 }
 
 /// Revokes all sessions of a user but one.
 pub async fn revoke_others(write: &mut Write, user: Id, kept: Id) -> Result<Vec<TokenHash>, Error> {
-    let sql = "update sessions set revoked_at = clock_timestamp()
-               where bucket = $1 and user_id = $2 and id <> $3 and revoked_at is null returning token_hash";
-    hashes(sqlx::query_scalar(sql).bind(user.bucket().as_i16()).bind(user.as_i64()).bind(kept.as_i64()).fetch_all(&mut **write).await?)
+    hashes(sqlx::query_scalar(REVOKE_OTHERS).bind(user.bucket().as_i16()).bind(user.as_i64()).bind(kept.as_i64()).fetch_all(&mut **write).await?)
 }
 
 fn hashes(rows: Vec<Vec<u8>>) -> Result<Vec<TokenHash>, Error> {
     let hash = |row: Vec<u8>| row.try_into().map(TokenHash).map_err(|_| sqlx::Error::Decode("a token's hash has 32 bytes".into()));
     Ok(rows.into_iter().map(hash).collect::<Result<_, sqlx::Error>>()?)
 }
+
+pub(crate) const INSERT: &str = "
+    insert into sessions (bucket, id, token_hash, user_id, device, created_at, last_used_at, expires_at) values ($1, $2, $3, $4, $5, $6, $6, $7)";
+
+pub(crate) const FIND: &str = "
+    select id, user_id, device, created_at, last_used_at, expires_at from sessions
+    where (select sharding.owns($1, $2)) and bucket = $1 and token_hash = $3 and revoked_at is null";
+
+pub(crate) const LIST: &str = "
+    select id, user_id, device, created_at, last_used_at, expires_at from sessions
+    where (select sharding.owns($1, $2)) and bucket = $1 and user_id = $3 and revoked_at is null and expires_at > now()
+    order by id desc limit 1000";
+
+pub(crate) const TOUCH: &str = "
+    update sessions set last_used_at = greatest(last_used_at, $3) where bucket = $1 and id = $2 and sharding.guard($1)";
+
+pub(crate) const REVOKE: &str = "
+    update sessions set revoked_at = clock_timestamp()
+    where bucket = $1 and user_id = $2 and id = $3 and revoked_at is null returning token_hash";
+
+pub(crate) const REVOKE_OTHERS: &str = "
+    update sessions set revoked_at = clock_timestamp()
+    where bucket = $1 and user_id = $2 and id <> $3 and revoked_at is null returning token_hash";

@@ -40,7 +40,7 @@ impl User {
 }
 
 pub async fn insert(write: &mut Write, user: &User) -> Result<(), Error> {
-    sqlx::query("insert into users (bucket, id, username, email, password_hash, write_id) values ($1, $2, $3, $4, $5, $6)")
+    sqlx::query(INSERT)
         .bind(user.id.bucket().as_i16())
         .bind(user.id.as_i64())
         .bind(&user.username)
@@ -53,34 +53,25 @@ pub async fn insert(write: &mut Write, user: &User) -> Result<(), Error> {
 }
 
 pub async fn find(shards: &Shards, freshness: Freshness, user: Id) -> Result<Option<User>, Error> {
-    let sql = "select id, username, email, password_hash, bio, image, version, write_id from users
-               where (select sharding.owns($1, $2)) and bucket = $1 and id = $3";
-    shards.fetch_optional(user.bucket(), freshness, sql, |q| q.bind(user.as_i64())).await
+    shards.fetch_optional(user.bucket(), freshness, FIND, |q| q.bind(user.as_i64())).await
 }
 
 pub async fn find_many(shards: &Shards, freshness: &ShardFreshness, users: &[Id]) -> Result<Vec<User>, Error> {
-    let sql = "select u.id, username, email, password_hash, bio, image, version, write_id
-               from unnest($2::smallint[], $3::bigint[]) w (bucket, id) join users u using (bucket, id)
-               where (select sharding.covers($1))";
     let bind = |q: magnitude_sharding::Binds, ids: &[&Id]| {
         let buckets: Vec<_> = ids.iter().map(|id| id.bucket().as_i16()).collect();
         q.bind(buckets).bind(ids.iter().map(|id| id.as_i64()).collect::<Vec<_>>())
     };
-    shards.fetch_grouped(users, |id| id.bucket(), freshness, sql, bind).await
+    shards.fetch_grouped(users, |id| id.bucket(), freshness, FIND_MANY, bind).await
 }
 
 /// The user, locked until the transaction ends.
 pub async fn lock(write: &mut Write, user: Id) -> Result<Option<User>, Error> {
-    let sql =
-        "select id, username, email, password_hash, bio, image, version, write_id from users where bucket = $1 and id = $2 for update";
-    Ok(sqlx::query_as(sql).bind(user.bucket().as_i16()).bind(user.as_i64()).fetch_optional(&mut **write).await?)
+    Ok(sqlx::query_as(LOCK).bind(user.bucket().as_i16()).bind(user.as_i64()).fetch_optional(&mut **write).await?)
 }
 
 /// Writes a locked user's new state, one version on.
 pub async fn update(write: &mut Write, user: &User) -> Result<(), Error> {
-    let sql =
-        "update users set username = $3, email = $4, password_hash = $5, bio = $6, image = $7, version = $8 where bucket = $1 and id = $2";
-    sqlx::query(sql)
+    sqlx::query(UPDATE)
         .bind(user.id.bucket().as_i16())
         .bind(user.id.as_i64())
         .bind(&user.username)
@@ -93,3 +84,21 @@ pub async fn update(write: &mut Write, user: &User) -> Result<(), Error> {
         .await?;
     Ok(())
 }
+
+pub(crate) const INSERT: &str = "
+    insert into users (bucket, id, username, email, password_hash, write_id) values ($1, $2, $3, $4, $5, $6)";
+
+pub(crate) const FIND: &str = "
+    select id, username, email, password_hash, bio, image, version, write_id from users
+    where (select sharding.owns($1, $2)) and bucket = $1 and id = $3";
+
+pub(crate) const FIND_MANY: &str = "
+    select u.id, username, email, password_hash, bio, image, version, write_id
+    from unnest($2::smallint[], $3::bigint[]) w (bucket, id) join users u using (bucket, id)
+    where (select sharding.covers($1))";
+
+pub(crate) const LOCK: &str = "
+    select id, username, email, password_hash, bio, image, version, write_id from users where bucket = $1 and id = $2 for update";
+
+pub(crate) const UPDATE: &str = "
+    update users set username = $3, email = $4, password_hash = $5, bio = $6, image = $7, version = $8 where bucket = $1 and id = $2";
