@@ -10,3 +10,26 @@ use magnitude_ids::Id;
 pub(crate) fn id(number: i64) -> Result<Id, sqlx::Error> {
     Id::from_i64(number).ok_or_else(|| sqlx::Error::Decode(format!("{number} is no id").into()))
 }
+
+/// Every statement, for the test that prepares them against the migrated schema.
+pub const STATEMENTS: [&str; 19] = [
+    names::INSERT,
+    names::FIND_IN,
+    names::FIND,
+    names::CONFIRM,
+    names::FREE,
+    names::RELEASE,
+    names::EXPIRED,
+    sessions::INSERT,
+    sessions::FIND,
+    sessions::LIST,
+    sessions::TOUCH,
+    sessions::IS_LIVE,
+    sessions::REVOKE,
+    sessions::REVOKE_OTHERS,
+    users::INSERT,
+    users::FIND,
+    users::FIND_MANY,
+    users::LOCK,
+    users::UPDATE,
+];

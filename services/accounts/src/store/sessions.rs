@@ -26,15 +26,15 @@ pub struct New<'a> {
 
 pub async fn insert(write: &mut Write, new: &New<'_>) -> Result<(), Error> {
     sqlx::query(INSERT)
-    .bind(new.user.bucket().as_i16())
-    .bind(new.id.as_i64())
-    .bind(new.hash.0.to_vec())
-    .bind(new.user.as_i64())
-    .bind(new.device)
-    .bind(new.now)
-    .bind(new.expires_at)
-    .execute(&mut **write)
-    .await?;
+        .bind(new.user.bucket().as_i16())
+        .bind(new.id.as_i64())
+        .bind(new.hash.0.to_vec())
+        .bind(new.user.as_i64())
+        .bind(new.device)
+        .bind(new.now)
+        .bind(new.expires_at)
+        .execute(&mut **write)
+        .await?;
     Ok(())
 }
 
@@ -54,18 +54,26 @@ pub async fn touch(shards: &Shards, bucket: Bucket, session: i64, now: DateTime<
 
 /// Whether a session was not revoked, as this transaction sees it.
 pub async fn is_live(write: &mut Write, user: Id, session: Id) -> Result<bool, Error> {
-    let sql = "select exists (select from sessions where bucket = $1 and user_id = $2 and id = $3 and revoked_at is null)";
-    Ok(sqlx::query_scalar(sql).bind(user.bucket().as_i16()).bind(user.as_i64()).bind(session.as_i64()).fetch_one(&mut **write).await?)
+    Ok(sqlx::query_scalar(IS_LIVE).bind(user.bucket().as_i16()).bind(user.as_i64()).bind(session.as_i64()).fetch_one(&mut **write).await?)
 }
 
 /// Revokes one session of a user.
 pub async fn revoke(write: &mut Write, user: Id, session: Id) -> Result<Vec<TokenHash>, Error> {
-    hashes(sqlx::query_scalar(REVOKE).bind(user.bucket().as_i16()).bind(user.as_i64()).bind(session.as_i64()).fetch_all(&mut **write).await?)
+    hashes(
+        sqlx::query_scalar(REVOKE).bind(user.bucket().as_i16()).bind(user.as_i64()).bind(session.as_i64()).fetch_all(&mut **write).await?,
+    )
 }
 
 /// Revokes all sessions of a user but one.
 pub async fn revoke_others(write: &mut Write, user: Id, kept: Id) -> Result<Vec<TokenHash>, Error> {
-    hashes(sqlx::query_scalar(REVOKE_OTHERS).bind(user.bucket().as_i16()).bind(user.as_i64()).bind(kept.as_i64()).fetch_all(&mut **write).await?)
+    hashes(
+        sqlx::query_scalar(REVOKE_OTHERS)
+            .bind(user.bucket().as_i16())
+            .bind(user.as_i64())
+            .bind(kept.as_i64())
+            .fetch_all(&mut **write)
+            .await?,
+    )
 }
 
 fn hashes(rows: Vec<Vec<u8>>) -> Result<Vec<TokenHash>, Error> {
@@ -87,6 +95,9 @@ pub(crate) const LIST: &str = "
 
 pub(crate) const TOUCH: &str = "
     update sessions set last_used_at = greatest(last_used_at, $3) where bucket = $1 and id = $2 and sharding.guard($1)";
+
+pub(crate) const IS_LIVE: &str = "
+    select exists (select from sessions where bucket = $1 and user_id = $2 and id = $3 and revoked_at is null)";
 
 pub(crate) const REVOKE: &str = "
     update sessions set revoked_at = clock_timestamp()

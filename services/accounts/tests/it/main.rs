@@ -1,0 +1,3 @@
+//! The accounts service on real shards.
+
+mod statements;
