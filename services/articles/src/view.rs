@@ -50,7 +50,7 @@ async fn followed(app: &App, viewer: Option<&Session>, authors: &[Id]) -> HashSe
     let Some(viewer) = viewer else { return HashSet::new() };
     app.social.follows(viewer.user, authors).await.unwrap_or_else(|error| {
         tracing::warn!(%error, "social did not answer: nobody is shown as followed");
-        metrics::counter!("degraded_answers_total", "missing" => "social").increment(1);
+        magnitude_chassis::degraded("social");
         HashSet::new()
     })
 }

@@ -1,5 +1,6 @@
 //! What is around every request: bounds inside, one shape of errors and one line of the log outside.
 
+mod degrade;
 mod guard;
 mod observe;
 mod request_id;
@@ -7,10 +8,14 @@ mod shape;
 
 use std::time::Duration;
 
-use axum::{Router, middleware::from_fn_with_state};
+use axum::{
+    Router,
+    middleware::{from_fn, from_fn_with_state},
+};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::HttpSettings;
+pub use degrade::degraded;
 pub(crate) use shape::Shape;
 
 /// What the layers of one listener know.
@@ -31,5 +36,8 @@ impl Edge {
 }
 
 pub(crate) fn around(router: Router, edge: Edge) -> Router {
-    router.layer(from_fn_with_state(edge.clone(), guard::guard)).layer(from_fn_with_state(edge, observe::observe))
+    router
+        .layer(from_fn(degrade::degrade))
+        .layer(from_fn_with_state(edge.clone(), guard::guard))
+        .layer(from_fn_with_state(edge, observe::observe))
 }

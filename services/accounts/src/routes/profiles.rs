@@ -14,7 +14,7 @@ pub async fn show(State(app): State<App>, Viewer(viewer): Viewer, Path(username)
             Ok(followed) => followed.contains(&profile.id),
             Err(error) => {
                 tracing::warn!(%error, "social did not answer: nobody is shown as followed");
-                metrics::counter!("degraded_answers_total", "missing" => "social").increment(1);
+                magnitude_chassis::degraded("social");
                 false
             }
         },
