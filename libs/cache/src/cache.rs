@@ -1,24 +1,14 @@
-use std::{
-    collections::HashMap,
-    fmt::Display,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{collections::HashMap, fmt::Display, sync::Arc, time::Duration};
 
+use futures_util::future::join_all;
 use magnitude_ids::Bucket;
 use magnitude_redis::Redis;
 use magnitude_sharding::{Freshness, ShardFreshness, Shards};
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::sync::Semaphore;
 
-use crate::{
-    Keyspace, StampSource, Versioned,
-    repair::Failed,
-    scripts::{FILL, READ},
-};
+use crate::{Keyspace, StampSource, Versioned, lease::Lease, read::Entry, repair::Failed, scripts::FILL};
 
-/// How long a reader waits for another's load before it loads for itself.
-const WAIT: Duration = Duration::from_millis(200);
 /// Loads at once while Redis is down: the database must not meet the whole load of the cache.
 const BULKHEAD: usize = 8;
 
@@ -32,16 +22,8 @@ pub struct Cache {
     bulkhead: Arc<Semaphore>,
 }
 
-/// What Redis says of one key.
-enum Entry {
-    Value(Vec<u8>),
-    Nothing,
-    /// This reader is to load and fill, with the token of its lease.
-    Ours(String),
-    Wait,
-    /// Redis is not to be asked, or its value not to be believed.
-    Unknown,
-}
+/// A missed key's index, and its lease if this reader has it.
+type Missed = (usize, Option<Lease>);
 
 impl Cache {
     /// Connects to nothing yet.
@@ -86,101 +68,30 @@ impl Cache {
         E: Send,
     {
         let names: Vec<_> = keys.iter().map(|(_, key)| keyspace.key(key)).collect();
-        let mut values: Vec<Option<Arc<T>>> = vec![None; keys.len()];
-        let mut missing: Vec<(usize, Option<String>)> = Vec::new();
-        for (index, entry) in self.read(keys, &names).await.into_iter().enumerate() {
-            match entry {
-                Entry::Nothing => {}
-                Entry::Value(payload) => match serde_json::from_slice(&payload) {
-                    Ok(value) => values[index] = Some(Arc::new(value)),
-                    // Written by another release: loaded again, and left to expire.
-                    Err(_) => missing.push((index, None)),
-                },
-                Entry::Ours(token) => missing.push((index, Some(token))),
-                Entry::Wait | Entry::Unknown => missing.push((index, None)),
-            }
-        }
-        metrics::counter!("cache_hits_total", "keyspace" => keyspace.name).increment((keys.len() - missing.len()) as u64);
-        if missing.is_empty() {
+        let (mut values, missed) = split(self.read(keyspace, keys, &names).await);
+        metrics::counter!("cache_hits_total", "keyspace" => keyspace.name).increment((keys.len() - missed.len()) as u64);
+        if missed.is_empty() {
             return Ok(values);
         }
-        metrics::counter!("cache_misses_total", "keyspace" => keyspace.name).increment(missing.len() as u64);
-        let buckets: Vec<_> = missing.iter().map(|(index, _)| keys[*index].0).collect();
-        let freshness = self.freshness_of(&buckets).await;
-        let alone = missing.iter().all(|(_, token)| token.is_none());
+        metrics::counter!("cache_misses_total", "keyspace" => keyspace.name).increment(missed.len() as u64);
+        let indexes: Vec<_> = missed.iter().map(|(index, _)| *index).collect();
+        let freshness = self.freshness_of(&indexes.iter().map(|index| keys[*index].0).collect::<Vec<_>>()).await;
+        let alone = missed.iter().all(|(_, lease)| lease.is_none());
         // Without a lease nobody else's load is spared, so only a few at a time.
         let _turn = if alone { self.bulkhead.acquire().await.ok() } else { None };
-        let mut found = load(missing.iter().map(|(index, _)| *index).collect(), freshness).await?;
-        for (index, token) in missing {
-            let loaded = found.remove(&index);
-            if let Some(token) = token {
-                self.fill(keyspace, keys[index].0, &names[index], &token, loaded.as_ref()).await;
+        let mut found = match load(indexes.clone(), freshness).await {
+            Ok(found) => found,
+            Err(error) => {
+                join_all(missed.into_iter().filter_map(|(_, lease)| lease).map(Lease::release)).await;
+                return Err(error);
             }
-            values[index] = loaded.map(|loaded| Arc::new(loaded.value));
+        };
+        let fills = missed.into_iter().filter_map(|(index, lease)| Some(fill(keyspace, lease?, found.get(&index))));
+        join_all(fills).await;
+        for index in indexes {
+            values[index] = found.remove(&index).map(|loaded| Arc::new(loaded.value));
         }
         Ok(values)
-    }
-
-    /// Reads entries, and waits a moment for those that somebody else is loading.
-    async fn read(&self, keys: &[(Bucket, String)], names: &[String]) -> Vec<Entry> {
-        let mut entries: Vec<Entry> = self.ask(keys, names, &(0..keys.len()).collect::<Vec<_>>()).await;
-        let deadline = Instant::now() + WAIT;
-        let mut pause = Duration::from_millis(2);
-        loop {
-            let waiting: Vec<_> = (0..entries.len()).filter(|index| matches!(entries[*index], Entry::Wait)).collect();
-            if waiting.is_empty() || Instant::now() >= deadline {
-                return entries;
-            }
-            tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(Duration::from_millis(20));
-            for (index, entry) in waiting.iter().zip(self.ask(keys, names, &waiting).await) {
-                entries[*index] = entry;
-            }
-        }
-    }
-
-    /// One round trip a node.
-    async fn ask(&self, keys: &[(Bucket, String)], names: &[String], indexes: &[usize]) -> Vec<Entry> {
-        let token = format!("{:016x}", rand::random::<u64>());
-        let mut by_node: HashMap<usize, Vec<usize>> = HashMap::new();
-        for (position, index) in indexes.iter().enumerate() {
-            by_node.entry(self.node_of(keys[*index].0)).or_default().push(position);
-        }
-        let mut entries: Vec<Entry> = indexes.iter().map(|_| Entry::Unknown).collect();
-        for (node, positions) in by_node {
-            let mut read = READ.prepare_invoke();
-            for position in &positions {
-                read.key(self.entry(&names[indexes[*position]]));
-            }
-            read.arg(&token);
-            match self.redis.nodes()[node].script::<Vec<(String, Vec<u8>, i64)>>(&read).await {
-                Ok(answers) => {
-                    for (position, (state, payload, negative)) in positions.into_iter().zip(answers) {
-                        if !self.failed.holds(&names[indexes[position]]) {
-                            entries[position] = Entry::of(&state, payload, negative == 1, &token);
-                        }
-                    }
-                }
-                Err(error) => tracing::debug!(%error, "the cache did not answer: the database is read"),
-            }
-        }
-        entries
-    }
-
-    async fn fill<T: Serialize>(&self, keyspace: &Keyspace<T>, bucket: Bucket, name: &str, token: &str, loaded: Option<&Versioned<T>>) {
-        let payload = loaded.and_then(|loaded| serde_json::to_vec(&loaded.value).ok()).unwrap_or_default();
-        // A tenth of jitter, so that what was filled together does not expire together.
-        let jitter = rand::random_range(0.9..1.1);
-        let (soft, hard) = if loaded.is_some() { (keyspace.soft, keyspace.hard) } else { (keyspace.negative, keyspace.negative) };
-        let millis = |life: Duration| u64::try_from(life.mul_f64(jitter).as_millis()).unwrap_or(u64::MAX);
-        let mut fill = FILL.prepare_invoke();
-        fill.key(self.entry(name)).arg(token).arg(loaded.map_or(0, |loaded| loaded.version)).arg(payload);
-        fill.arg(millis(soft)).arg(millis(hard)).arg(i64::from(loaded.is_none()));
-        match self.redis.nodes()[self.node_of(bucket)].script::<i64>(&fill).await {
-            Ok(1) => {}
-            Ok(_) => metrics::counter!("cache_fills_refused_total", "keyspace" => keyspace.name).increment(1),
-            Err(error) => tracing::debug!(%error, "an entry was not filled"),
-        }
     }
 
     /// All keys of a bucket live on one node.
@@ -193,14 +104,35 @@ impl Cache {
     }
 }
 
-impl Entry {
-    fn of(state: &str, payload: Vec<u8>, negative: bool, token: &str) -> Self {
-        match state {
-            "fresh" if negative => Self::Nothing,
-            "fresh" => Self::Value(payload),
-            "stale" | "miss" => Self::Ours(token.to_owned()),
-            "wait" => Self::Wait,
-            _ => Self::Unknown,
+fn split<T>(entries: Vec<Entry<T>>) -> (Vec<Option<Arc<T>>>, Vec<Missed>) {
+    let mut missed = Vec::new();
+    let values = entries.into_iter().enumerate().map(|(index, entry)| {
+        match entry {
+            Entry::Value(value) => return Some(value),
+            Entry::Nothing => {}
+            Entry::Ours(lease) => missed.push((index, Some(lease))),
+            Entry::Wait | Entry::Unknown => missed.push((index, None)),
         }
+        None
+    });
+    (values.collect(), missed)
+}
+
+async fn fill<T: Serialize>(keyspace: &Keyspace<T>, lease: Lease, loaded: Option<&Versioned<T>>) {
+    let payload = loaded.and_then(|loaded| serde_json::to_vec(&loaded.value).ok()).unwrap_or_default();
+    // A tenth of jitter, so that what was filled together does not expire together.
+    let jitter = rand::random_range(0.9..1.1);
+    let (soft, hard) = if loaded.is_some() { (keyspace.soft, keyspace.hard) } else { (keyspace.negative, keyspace.negative) };
+    let millis = |life: Duration| u64::try_from(life.mul_f64(jitter).as_millis()).unwrap_or(u64::MAX);
+    let version = loaded.map_or(0, |loaded| loaded.version);
+    match lease.run(&FILL, (version, payload, millis(soft), millis(hard), i64::from(loaded.is_none()))).await {
+        Ok(filled) => {
+            lease.forget();
+            if filled == 0 {
+                metrics::counter!("cache_fills_refused_total", "keyspace" => keyspace.name).increment(1);
+            }
+        }
+        // The lease is dropped and with it given back, should Redis answer again.
+        Err(error) => tracing::debug!(%error, "an entry was not filled"),
     }
 }

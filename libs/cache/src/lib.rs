@@ -2,6 +2,8 @@
 
 mod cache;
 mod keyspace;
+mod lease;
+mod read;
 mod repair;
 mod scripts;
 mod source;

@@ -5,7 +5,8 @@ use std::{
 };
 
 use futures_util::future::join_all;
-use magnitude_sharding::Committed;
+use magnitude_redis::Down;
+use magnitude_sharding::{Committed, Stamp};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -86,21 +87,26 @@ impl Cache {
     }
 
     /// Tells every node, also when one of them fails: a dead node must not keep the others from hearing of a write.
-    async fn tell(&self, committed: Option<&Committed>, voids: &[Void]) -> Result<(), magnitude_redis::Down> {
+    async fn tell(&self, committed: Option<&Committed>, voids: &[Void]) -> Result<(), Down> {
+        let mut told = Vec::new();
         // The stamps first: a load that begins after the void must find them raised.
-        let raises = committed.into_iter().flat_map(|committed| self.stamps_of(committed).map(|place| (place, committed)));
-        let raised = join_all(raises.map(async |((node, key), committed)| {
-            let mut raise = RAISE.prepare_invoke();
-            raise.key(key).arg(committed.stamp.to_string());
-            self.redis.nodes()[node].script::<i64>(&raise).await
-        }));
-        let raised = raised.await;
-        let voided = join_all(voids.iter().map(async |void| {
-            let mut script = VOID.prepare_invoke();
-            script.key(self.entry(&void.key)).arg(void.version);
-            self.redis.nodes()[self.node_of(void.bucket)].script::<i64>(&script).await
-        }));
-        raised.into_iter().chain(voided.await).try_for_each(|told| told.map(drop))
+        if let Some(committed) = committed {
+            told.extend(join_all(self.stamps_of(committed).map(|place| self.raise(place, &committed.stamp))).await);
+        }
+        told.extend(join_all(voids.iter().map(|void| self.void_one(void))).await);
+        told.into_iter().try_for_each(|told| told.map(drop))
+    }
+
+    async fn raise(&self, (node, key): (usize, String), stamp: &Stamp) -> Result<i64, Down> {
+        let mut raise = RAISE.prepare_invoke();
+        raise.key(key).arg(stamp.to_string());
+        self.redis.nodes()[node].script(&raise).await
+    }
+
+    async fn void_one(&self, void: &Void) -> Result<i64, Down> {
+        let mut script = VOID.prepare_invoke();
+        script.key(self.entry(&void.key)).arg(void.version);
+        self.redis.nodes()[self.node_of(void.bucket)].script(&script).await
     }
 
     fn stamps_of(&self, committed: &Committed) -> [(usize, String); 2] {

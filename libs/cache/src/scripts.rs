@@ -41,11 +41,37 @@ pub(crate) static FILL: LazyLock<Script> = LazyLock::new(|| {
          local now = t[1] * 1000 + math.floor(t[2] / 1000)
          local e = redis.call('HMGET', KEYS[1], 'l', 'f')
          if e[1] ~= ARGV[1] then return 0 end
-         redis.call('HDEL', KEYS[1], 'l', 'le', 'n')
+         redis.call('HDEL', KEYS[1], 'l', 'le')
          if ARGV[6] == '1' then redis.call('HSET', KEYS[1], 'n', '1')
-         elseif e[2] and tonumber(ARGV[2]) < tonumber(e[2]) then return 0 end
+         elseif e[2] and tonumber(ARGV[2]) < tonumber(e[2]) then return 0
+         else redis.call('HDEL', KEYS[1], 'n') end
          redis.call('HSET', KEYS[1], 'v', ARGV[2], 'p', ARGV[3], 's', now + ARGV[4])
          redis.call('PEXPIRE', KEYS[1], ARGV[5])
+         return 1",
+    )
+});
+
+/// Drops a payload that does not decode and takes the lease. ARGV: lease token, the payload. Answers 0 where another was quicker: it
+/// replaced the payload, or is loading it.
+pub(crate) static REPLACE: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(&format!(
+        "local t = redis.call('TIME')
+         local now = t[1] * 1000 + math.floor(t[2] / 1000)
+         local e = redis.call('HMGET', KEYS[1], 'p', 'le')
+         if e[1] ~= ARGV[2] then return 0 end
+         redis.call('HDEL', KEYS[1], 'v', 'p', 's', 'n')
+         if e[2] and tonumber(e[2]) > now then return 0 end
+         redis.call('HSET', KEYS[1], 'l', ARGV[1], 'le', now + {LEASE_MS})
+         if redis.call('PTTL', KEYS[1]) < {LEASE_MS} then redis.call('PEXPIRE', KEYS[1], {LEASE_MS}) end
+         return 1"
+    ))
+});
+
+/// Gives a lease back, if it is still this one's. ARGV: lease token.
+pub(crate) static RELEASE: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        "if redis.call('HGET', KEYS[1], 'l') ~= ARGV[1] then return 0 end
+         redis.call('HDEL', KEYS[1], 'l', 'le')
          return 1",
     )
 });

@@ -1,7 +1,8 @@
 use std::collections::HashMap;
 
+use futures_util::future::join_all;
 use magnitude_ids::Bucket;
-use magnitude_sharding::{Freshness, ShardFreshness, Stamp};
+use magnitude_sharding::{Freshness, ShardFreshness, ShardName, Stamp};
 
 use crate::{
     Cache,
@@ -10,12 +11,14 @@ use crate::{
 
 /// Marks a placeholder; no shard's stamp begins with it.
 const PENDING: &str = "?";
+/// Missing stamps asked for at once: a page of them must not take the pool of the shard that the page's load needs.
+const RESTORES: usize = 4;
 
 impl Cache {
     /// Where an uncached read of this bucket may be answered.
     pub async fn freshness(&self, bucket: Bucket) -> Freshness {
-        let stamps = self.bucket_stamps(&[bucket]).await;
-        stamps.into_iter().next().flatten().map_or(Freshness::Primary, Freshness::AtLeast)
+        // By its shard: a stamp of the shard that owned the bucket before says nothing of the one that owns it now.
+        self.freshness_of(&[bucket]).await.into_values().next().map_or(Freshness::Primary, Freshness::AtLeast)
     }
 
     /// The same for reads grouped by shard: a shard gets an entry if all of its given buckets have a stamp, the latest of them.
@@ -39,25 +42,22 @@ impl Cache {
 
     /// For reads over whole shards: the stamp that every write of the shard raises.
     pub async fn freshness_of_shards(&self) -> ShardFreshness {
-        let shards = self.source.shards();
-        let keys: Vec<_> = shards.iter().map(|shard| self.shard_stamp(shard)).collect();
-        let mut found = ShardFreshness::new();
-        for (shard, (node, key)) in shards.into_iter().zip(keys) {
-            let stamp = match self.read_stamps(node, std::slice::from_ref(&key)).await.pop() {
-                Some(Found::Stamp(stamp)) => (!self.failed.holds(&key)).then_some(stamp),
-                Some(Found::Ours(token)) => {
-                    if let Ok(stamp) = self.source.of_shard(&shard).await {
-                        self.set_stamp(node, &key, &token, &stamp).await;
-                    }
-                    None
+        let found = join_all(self.source.shards().into_iter().map(|shard| self.shard_freshness(shard))).await;
+        found.into_iter().flatten().collect()
+    }
+
+    async fn shard_freshness(&self, shard: ShardName) -> Option<(ShardName, Stamp)> {
+        let (node, key) = self.shard_stamp(&shard);
+        match self.read_stamps(node, std::slice::from_ref(&key)).await.pop()? {
+            Found::Stamp(stamp) => (stamp.shard == shard && !self.failed.holds(&key)).then_some((shard, stamp)),
+            Found::Ours(token) => {
+                if let Ok(stamp) = self.source.of_shard(&shard).await {
+                    self.set_stamp(node, &key, &token, &stamp).await;
                 }
-                Some(Found::Pending) | None => None,
-            };
-            if let Some(stamp) = stamp {
-                found.insert(shard, stamp);
+                None
             }
+            Found::Pending => None,
         }
-        found
     }
 
     async fn bucket_stamps(&self, buckets: &[Bucket]) -> Vec<Option<Stamp>> {
@@ -66,15 +66,25 @@ impl Cache {
             by_node.entry(self.node_of(*bucket)).or_default().push(index);
         }
         let mut stamps = vec![None; buckets.len()];
-        for (node, indexes) in by_node {
-            let keys: Vec<_> = indexes.iter().map(|index| self.bucket_stamp(buckets[*index]).1).collect();
-            for (index, (found, key)) in indexes.into_iter().zip(self.read_stamps(node, &keys).await.into_iter().zip(&keys)) {
-                match found {
-                    Found::Stamp(stamp) => stamps[index] = (!self.failed.holds(key)).then_some(stamp),
-                    Found::Ours(token) => self.restore(buckets[index], node, key, &token).await,
-                    Found::Pending => {}
-                }
+        let found = join_all(by_node.into_iter().map(|(node, indexes)| self.stamps_on(node, buckets, indexes))).await;
+        for (index, stamp) in found.into_iter().flatten() {
+            stamps[index] = stamp;
+        }
+        stamps
+    }
+
+    async fn stamps_on(&self, node: usize, buckets: &[Bucket], indexes: Vec<usize>) -> Vec<(usize, Option<Stamp>)> {
+        let keys: Vec<_> = indexes.iter().map(|index| self.bucket_stamp(buckets[*index]).1).collect();
+        let (mut stamps, mut missing) = (Vec::new(), Vec::new());
+        for ((index, key), found) in indexes.into_iter().zip(&keys).zip(self.read_stamps(node, &keys).await) {
+            match found {
+                Found::Stamp(stamp) => stamps.push((index, (!self.failed.holds(key)).then_some(stamp))),
+                Found::Ours(token) => missing.push((buckets[index], key, token)),
+                Found::Pending => {}
             }
+        }
+        for some in missing.chunks(RESTORES) {
+            join_all(some.iter().map(|(bucket, key, token)| self.restore(*bucket, node, key, token))).await;
         }
         stamps
     }

@@ -1,0 +1,75 @@
+//! Redis being down is no failure.
+
+use std::{
+    sync::atomic::{AtomicUsize, Ordering},
+    time::{Duration, Instant},
+};
+
+use futures_util::future::try_join_all;
+use magnitude_sharding::Freshness;
+use tokio::sync::Barrier;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    fixture::{Failed, Fixture, NOTES, bucket, cached, committed, found, read, some, stamp},
+    server::eventually,
+};
+
+#[tokio::test]
+async fn the_loader_answers_within_a_second() {
+    let mut fixture = Fixture::new();
+    let cache = fixture.cache();
+    read(&cache, found(1, "cached")).await.unwrap();
+    fixture.server.stop();
+
+    let begun = Instant::now();
+    let value = read(&cache, found(2, "loaded")).await;
+
+    assert_eq!(value, some("loaded"));
+    assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
+}
+
+#[tokio::test]
+async fn loads_read_the_primary_a_few_at_a_time() {
+    let mut fixture = Fixture::new();
+    let cache = fixture.cache();
+    fixture.server.stop();
+    let (now, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let eight = Barrier::new(8);
+
+    let load = async |freshness| {
+        assert_eq!(freshness, Freshness::Primary);
+        most.fetch_max(now.fetch_add(1, Ordering::Relaxed) + 1, Ordering::Relaxed);
+        eight.wait().await;
+        now.fetch_sub(1, Ordering::Relaxed);
+        found(1, "one")
+    };
+    let reads = try_join_all((0..40).map(|_| cache.get(&NOTES, bucket(), "a", load)));
+    tokio::time::timeout(Duration::from_secs(10), reads).await.expect("eight loads run at once").unwrap();
+
+    assert_eq!(most.into_inner(), 8);
+}
+
+#[tokio::test]
+async fn voids_are_repaired_after_it_returns() {
+    let mut fixture = Fixture::new();
+    let (writer, reader) = (fixture.cache(), fixture.cache());
+    fixture.server.stop();
+    writer.wrote(&committed(9), &[NOTES.void(bucket(), "a", 2)]).await;
+    fixture.server.start_again();
+    // Another process loaded before the write, and fills now.
+    read(&reader, found(1, "old")).await.unwrap();
+    assert_eq!(cached(&reader).await, some("old"));
+
+    assert_eq!(cached(&writer).await, Err(Failed), "the writer knows better");
+    assert_eq!(writer.freshness(bucket()).await, Freshness::Primary);
+    let stop = CancellationToken::new();
+    let repair = tokio::spawn(writer.repair(stop.clone()));
+
+    eventually("the void is repeated", async || cached(&reader).await == Err(Failed)).await;
+    assert_eq!(reader.freshness(bucket()).await, Freshness::AtLeast(stamp("s1", 9)));
+    read(&reader, found(2, "new")).await.unwrap();
+    eventually("the writer believes Redis again", async || cached(&writer).await == some("new")).await;
+    stop.cancel();
+    repair.await.unwrap();
+}

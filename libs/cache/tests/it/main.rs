@@ -1,0 +1,10 @@
+//! Against a real Redis server, with stamps that are made up. Two values of `Cache` stand for two processes.
+
+mod down;
+mod fills;
+mod fixture;
+mod garbage;
+mod leases;
+#[path = "../../../redis/tests/it/server.rs"]
+mod server;
+mod stamps;
