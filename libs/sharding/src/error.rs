@@ -8,6 +8,9 @@ pub enum Error {
     /// The write may or may not have happened: neither could be proved before the deadline.
     #[error("the outcome of the write is not known")]
     Unknown,
+    /// The write was settled as never to come before it began.
+    #[error("the write was given up")]
+    GivenUp,
     #[error("another request with this idempotency key is being worked on")]
     InProgress,
     #[error("this idempotency key was used with another body")]

@@ -27,6 +27,7 @@ pub struct Write {
     shard: usize,
     bucket: Bucket,
     id: WriteId,
+    attempt: Uuid,
     deadline: Instant,
     open: bool,
 }
@@ -92,10 +93,7 @@ impl Shards {
 
     /// Whether the write of this id was committed in this bucket; if not, it never will be.
     pub async fn was_committed(&self, bucket: Bucket, id: Uuid) -> Result<bool, Error> {
-        match try_settle(self, bucket, &WriteId::with_id(id)).await? {
-            Ok(_) => Ok(true),
-            Err(_) => Ok(false),
-        }
+        Ok(settled(self, bucket, id).await?.is_some())
     }
 
     async fn begin_on(&self, shard: usize, bucket: Bucket, id: &WriteId, deadline: Instant) -> Result<Begun, Error> {
@@ -103,7 +101,8 @@ impl Shards {
         let mut connection = pool.acquire().await?;
         // The guard refuses any other isolation level.
         PgTransactionManager::begin(&mut connection, Some("begin isolation level read committed".into_sql_str())).await?;
-        let mut write = Write { connection, shards: self.clone(), shard, bucket, id: id.clone(), deadline, open: true };
+        let attempt = Uuid::new_v4();
+        let mut write = Write { connection, shards: self.clone(), shard, bucket, id: id.clone(), attempt, deadline, open: true };
         if id.is_keyed() && !try_lock(&mut write).await? {
             write.rollback().await;
             return Err(Error::InProgress);
@@ -123,19 +122,21 @@ async fn try_lock(write: &mut Write) -> Result<bool, Error> {
     Ok(sqlx::query_scalar("select pg_try_advisory_xact_lock($1)").bind(high).fetch_one(&mut **write).await?)
 }
 
-/// Takes the guard and inserts the id. False when the id is there: a key counts for 24 h.
+/// Takes the guard and inserts the id. False when the id is there: a key counts for 24 h. A client may try again what was settled as
+/// never to come; a write whose id was told to another bucket may not, since that bucket has acted on it.
 async fn insert_id(write: &mut Write) -> Result<bool, Error> {
     let (bucket, id, fingerprint) = (write.bucket.as_i16(), write.id.id, write.id.fingerprint.map(Vec::from));
     let inserted: Option<bool> = sqlx::query_scalar(
-        "insert into sharding.writes as w (bucket, write_id, fingerprint)
-         select $1, $2, $3 from (select sharding.guard($1) as passed) g where g.passed
+        "insert into sharding.writes as w (bucket, write_id, attempt, fingerprint)
+         select $1, $2, $3, $4 from (select sharding.guard($1) as passed) g where g.passed
          on conflict (bucket, write_id) do update
-            set fingerprint = excluded.fingerprint, status = null, answer = null, created_at = clock_timestamp()
-            where w.created_at < now() - interval '24 hours'
+            set attempt = excluded.attempt, fingerprint = excluded.fingerprint, status = null, answer = null, created_at = clock_timestamp()
+            where w.created_at < now() - interval '24 hours' or (w.attempt is null and $4 is not null)
          returning true",
     )
     .bind(bucket)
     .bind(id)
+    .bind(write.attempt)
     .bind(fingerprint)
     .fetch_optional(&mut **write)
     .await?;
@@ -144,12 +145,15 @@ async fn insert_id(write: &mut Write) -> Result<bool, Error> {
 
 async fn first_answer(write: &mut Write) -> Result<Answer, Error> {
     let (bucket, id) = (write.bucket.as_i16(), write.id.id);
-    let (fingerprint, status, answer): (Option<Vec<u8>>, Option<i16>, Option<String>) =
-        sqlx::query_as("select fingerprint, status, answer from sharding.writes where bucket = $1 and write_id = $2")
+    let (attempt, fingerprint, status, answer): (Option<Uuid>, Option<Vec<u8>>, Option<i16>, Option<String>) =
+        sqlx::query_as("select attempt, fingerprint, status, answer from sharding.writes where bucket = $1 and write_id = $2")
             .bind(bucket)
             .bind(id)
             .fetch_one(&mut **write)
             .await?;
+    if attempt.is_none() {
+        return Err(Error::GivenUp);
+    }
     if fingerprint != write.id.fingerprint.map(Vec::from) {
         return Err(Error::KeyReused);
     }
@@ -200,7 +204,7 @@ impl Write {
         // The state of this connection is not known: it must not serve another request.
         self.open = false;
         self.connection.close_on_drop();
-        settle(&self.shards, self.bucket, &self.id, self.deadline).await
+        settle(&self.shards, self.bucket, self.id.id, self.attempt, self.deadline).await
     }
 
     pub async fn rollback(mut self) {
@@ -210,40 +214,50 @@ impl Write {
     }
 }
 
-/// Finds out what became of a commit: the same id is inserted again. A conflict says that it was committed; a success
-/// makes sure that it never will be.
-async fn settle(shards: &Shards, bucket: Bucket, id: &WriteId, deadline: Instant) -> Result<Committed, Error> {
+/// Finds out what became of a commit: the same id is inserted again. A conflict with this attempt says that it was committed;
+/// anything else makes sure that it never will be.
+async fn settle(shards: &Shards, bucket: Bucket, id: Uuid, attempt: Uuid, deadline: Instant) -> Result<Committed, Error> {
     metrics::counter!("database_commits_unsettled_total").increment(1);
-    let attempt = async {
+    let settling = async {
         loop {
-            match try_settle(shards, bucket, id).await {
+            match try_settle(shards, bucket, id, attempt).await {
                 Ok(settled) => return settled,
                 Err(error) => tracing::debug!(%error, %bucket, "a commit could not be settled yet"),
             }
             tokio::time::sleep(std::time::Duration::from_millis(50)).await;
         }
     };
-    timeout_at(deadline, attempt).await.unwrap_or(Err(Error::Unknown))
+    timeout_at(deadline, settling).await.unwrap_or(Err(Error::Unknown))
 }
 
-async fn try_settle(shards: &Shards, bucket: Bucket, id: &WriteId) -> Result<Result<Committed, Error>, Error> {
+async fn try_settle(shards: &Shards, bucket: Bucket, id: Uuid, attempt: Uuid) -> Result<Result<Committed, Error>, Error> {
+    if settled(shards, bucket, id).await? != Some(attempt) {
+        return Ok(Err(Error::Unavailable));
+    }
+    let stamp = shards.current_stamp(bucket).await?;
+    Ok(Ok(Committed { bucket, stamp }))
+}
+
+/// The attempt that committed this id; from now on nothing else will.
+async fn settled(shards: &Shards, bucket: Bucket, id: Uuid) -> Result<Option<Uuid>, Error> {
     let map = shards.map();
     let (shard, _) = map.owner(bucket).ok_or(Error::BucketUnavailable)?;
     let pool = shards.primary(shard, HOLD).await?;
-    let inserted: Option<bool> = sqlx::query_scalar(
+    // Waits for whoever has inserted the id and not yet ended.
+    let barred: Option<bool> = sqlx::query_scalar(
         "insert into sharding.writes (bucket, write_id)
          select $1, $2 from (select sharding.guard($1) as passed) g where g.passed
          on conflict (bucket, write_id) do nothing returning true",
     )
     .bind(bucket.as_i16())
-    .bind(id.id)
+    .bind(id)
     .fetch_optional(pool)
     .await?;
-    if inserted.is_some() {
-        return Ok(Err(Error::Unavailable));
+    if barred.is_some() {
+        return Ok(None);
     }
-    let stamp = shards.current_stamp(bucket).await?;
-    Ok(Ok(Committed { bucket, stamp }))
+    let attempt = sqlx::query_scalar("select attempt from sharding.writes where bucket = $1 and write_id = $2");
+    Ok(attempt.bind(bucket.as_i16()).bind(id).fetch_one(pool).await?)
 }
 
 impl Deref for Write {

@@ -1,7 +1,7 @@
 use magnitude_kit::{Connected, Proxy, TestCluster, eventually};
-use magnitude_sharding::{Error, Freshness, Settings, ShardSettings};
+use magnitude_sharding::{Begun, Error, Freshness, Settings, ShardSettings, WriteId};
 
-use crate::bench::{bucket, cluster, insert_note, notes};
+use crate::bench::{Bench, bucket, cluster, insert_note, notes};
 
 /// The first shard behind a line that breaks; the second as it is.
 async fn behind_a_line(cluster: &TestCluster, change: impl Fn(&mut Settings)) -> (Proxy, Connected) {
@@ -66,4 +66,34 @@ async fn what_cannot_be_settled_in_time_is_unknown() {
     let outcome = write.commit().await;
 
     assert!(matches!(outcome, Err(Error::Unknown)), "{outcome:?}");
+}
+
+#[tokio::test]
+async fn a_settlement_is_not_taken_for_the_commit_that_it_bars() {
+    let bench = Bench::new().await;
+    let id = WriteId::random();
+
+    let settled = [bench.shards().was_committed(bucket(7), id.id()).await, bench.shards().was_committed(bucket(7), id.id()).await];
+
+    assert_eq!(settled.map(Result::unwrap), [false, false]);
+    let late = bench.shards().begin(bucket(7), &WriteId::with_id(id.id())).await;
+    assert!(matches!(late, Err(Error::GivenUp)));
+}
+
+#[tokio::test]
+async fn a_client_may_try_again_what_was_settled_as_never_to_come() {
+    let cluster = cluster().await;
+    let (line, connected) = behind_a_line(&cluster, |_| {}).await;
+    let key = WriteId::from_key("ann", "POST /notes", "1", b"milk");
+    let Begun::New(mut write) = connected.shards.begin(bucket(7), &key).await.unwrap() else { panic!("it is new") };
+    insert_note(&mut write, bucket(7), 1).await.unwrap();
+    line.cut().await;
+    line.heal();
+    assert!(matches!(write.commit().await, Err(Error::Unavailable)));
+
+    let Begun::New(mut again) = connected.shards.begin(bucket(7), &key).await.unwrap() else { panic!("it never came") };
+    insert_note(&mut again, bucket(7), 1).await.unwrap();
+    again.commit().await.unwrap();
+
+    assert_eq!(notes(&connected.shards, bucket(7), Freshness::Primary).await.unwrap(), [1]);
 }
