@@ -1,16 +1,16 @@
 //! Users, credentials, sessions and profiles: the table of contents.
 
 mod fields;
-mod jobs;
+pub mod jobs;
 mod keyspaces;
 pub mod names;
 mod password;
 mod people;
 mod routes;
 mod sessions;
-mod settings;
+pub mod settings;
 pub mod store;
-mod sweep;
+pub mod sweep;
 
 use axum::extract::FromRef;
 use magnitude_cache::Cache;
@@ -35,6 +35,21 @@ pub struct App {
     session_life: SessionLife,
 }
 
+impl App {
+    /// Connects to nothing yet but the shards, which the caller watches.
+    pub fn new(settings: &Settings, shards: Shards) -> anyhow::Result<Self> {
+        let table = SessionTable { shards: shards.clone(), life: settings.session_life };
+        Ok(Self {
+            cache: Cache::new(&settings.cache, Accounts::NAME, shards.clone())?,
+            sessions: Sessions::new(&settings.sessions, table)?,
+            social: SocialClient::new(&settings.internal)?,
+            passwords: Passwords::new(settings.passwords)?,
+            session_life: settings.session_life,
+            shards,
+        })
+    }
+}
+
 impl FromRef<App> for Sessions {
     fn from_ref(app: &App) -> Self {
         app.sessions.clone()
@@ -55,17 +70,8 @@ impl Service for Accounts {
         shards.ready().await?;
         magnitude_sharding::check_schema(&shards, &migrations()).await?;
 
-        let cache = Cache::new(&settings.cache, Self::NAME, shards.clone())?;
-        tasks.spawn("cache", cache.repair(tasks.stop()));
-        let table = SessionTable { shards: shards.clone(), life: settings.session_life };
-        let app = App {
-            sessions: Sessions::new(&settings.sessions, table)?,
-            social: SocialClient::new(&settings.internal)?,
-            passwords: Passwords::new(settings.passwords)?,
-            session_life: settings.session_life,
-            shards: shards.clone(),
-            cache,
-        };
+        let app = App::new(&settings, shards.clone())?;
+        tasks.spawn("cache", app.cache.repair(tasks.stop()));
         tasks.spawn("jobs", jobs().sweep(shards, app.clone(), tasks.stop()));
         tasks.spawn("names", sweep::sweep(app.clone(), tasks.stop()));
         Ok(Routers { public: routes::public(app.clone()), internal: routes::internal(app) })

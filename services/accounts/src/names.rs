@@ -4,7 +4,7 @@
 use magnitude_cache::Void;
 use magnitude_chassis::ApiError;
 use magnitude_ids::{Bucket, Id};
-use magnitude_sharding::{Error, WriteId};
+use magnitude_sharding::{Begun, Error, Write, WriteId};
 use serde::{Deserialize, Serialize};
 use unicode_normalization::UnicodeNormalization;
 use uuid::Uuid;
@@ -45,9 +45,10 @@ impl Name {
         }
     }
 
-    pub fn void(&self, version: i64) -> Vec<Void> {
+    /// What the cache knows of holders before `since`.
+    fn void(&self, since: i64) -> Vec<Void> {
         match self.kind {
-            Kind::Username => vec![USERNAMES.void(self.bucket(), &self.text, version)],
+            Kind::Username => vec![USERNAMES.void(self.bucket(), &self.text, since)],
             Kind::Email => Vec::new(),
         }
     }
@@ -61,12 +62,14 @@ pub struct Claim {
     pub version: i64,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reserved {
     Ours,
-    /// Somebody else's, or this same write's from an earlier request.
-    Taken {
-        same_write: bool,
-    },
+    /// By this same write, in an earlier request.
+    SameWrite,
+    /// By another write of the same user.
+    SameUser,
+    Taken,
 }
 
 /// Takes a name for a write that follows.
@@ -74,59 +77,76 @@ pub async fn reserve(app: &App, name: &Name, claim: Claim) -> Result<Reserved, A
     // A freed name may be taken again by another at once: a few turns, then it is taken.
     for _ in 0..3 {
         let mut write = app.shards.write(name.bucket()).await?;
-        if store::names::insert(&mut write, name, claim).await? {
+        if let Some(since) = store::names::insert(&mut write, name, claim).await? {
             let committed = write.commit().await?;
-            app.cache.wrote(&committed, &name.void(claim.version)).await;
+            app.cache.wrote(&committed, &name.void(since)).await;
             return Ok(Reserved::Ours);
         }
         let held = store::names::find_in(&mut write, name).await?;
         write.rollback().await;
         let Some(held) = held else { continue };
-        if held.write_id == claim.write_id {
-            return Ok(Reserved::Taken { same_write: true });
-        }
         if held.confirmed || !held.expired || settle(app, name, &held).await? {
-            return Ok(Reserved::Taken { same_write: false });
+            return Ok(if held.write_id == claim.write_id {
+                Reserved::SameWrite
+            } else if held.user_id == claim.user.as_i64() {
+                Reserved::SameUser
+            } else {
+                Reserved::Taken
+            });
         }
     }
-    Ok(Reserved::Taken { same_write: false })
+    Ok(Reserved::Taken)
 }
 
 /// Settles a reservation that expired: true if its write had come after all and the name is confirmed, false if it is free now.
 pub async fn settle(app: &App, name: &Name, held: &store::names::Held) -> Result<bool, Error> {
     let user = Id::from_i64(held.user_id).ok_or(Error::BucketUnavailable)?;
     if app.shards.was_committed(user.bucket(), held.write_id).await? {
-        confirm(app, name, held.write_id).await?;
+        confirm(app, name, user, held.write_id).await?;
         return Ok(true);
     }
-    free(app, name, held.write_id).await?;
+    free(app, name, user, held.write_id).await?;
     Ok(false)
 }
 
+/// Begins the write that names were reserved for. Nothing if one of them was met after it had expired: then it was settled
+/// that this write never comes.
+pub async fn begin(app: &App, claim: Claim) -> Result<Option<Write>, Error> {
+    match app.shards.begin(claim.user.bucket(), &WriteId::with_id(claim.write_id)).await {
+        Ok(Begun::New(write)) => Ok(Some(write)),
+        Ok(Begun::Repeated(_)) | Err(Error::GivenUp) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 /// Keeps a reserved name for good.
-pub async fn confirm(app: &App, name: &Name, write_id: Uuid) -> Result<(), Error> {
-    store::names::confirm(&app.shards, name, write_id).await
+pub async fn confirm(app: &App, name: &Name, user: Id, write_id: Uuid) -> Result<(), Error> {
+    store::names::confirm(&app.shards, name, user, write_id).await
 }
 
 /// Gives a reserved name back.
-pub async fn free(app: &App, name: &Name, write_id: Uuid) -> Result<(), Error> {
+pub async fn free(app: &App, name: &Name, user: Id, write_id: Uuid) -> Result<(), Error> {
     let mut write = app.shards.write(name.bucket()).await?;
-    let version = store::names::free(&mut write, name, write_id).await?;
+    let since = store::names::free(&mut write, name, user, write_id).await?;
     let committed = write.commit().await?;
-    app.cache.wrote(&committed, &version.map_or_else(Vec::new, |version| name.void(version + 1))).await;
+    app.cache.wrote(&committed, &since.map_or_else(Vec::new, |since| name.void(since + 1))).await;
     Ok(())
+}
+
+/// Gives back what was reserved for a write that will not be made.
+pub async fn give_back(app: &App, names: &[&Name], claim: Claim) {
+    for name in names {
+        if let Err(error) = free(app, name, claim.user, claim.write_id).await {
+            tracing::warn!(%error, "a reserved name was not given back: its reservation expires");
+        }
+    }
 }
 
 /// Gives a name back that a user had up to `version`.
 pub async fn release(app: &App, name: &Name, user: Id, version: i64) -> Result<(), Error> {
     let mut write = app.shards.write(name.bucket()).await?;
-    let gone = store::names::release(&mut write, name, user, version).await?;
+    let since = store::names::release(&mut write, name, user, version).await?;
     let committed = write.commit().await?;
-    app.cache.wrote(&committed, &gone.map_or_else(Vec::new, |version| name.void(version + 1))).await;
+    app.cache.wrote(&committed, &since.map_or_else(Vec::new, |since| name.void(since + 1))).await;
     Ok(())
-}
-
-/// The write id of a claim as one that a transaction can take.
-pub fn write_of(claim: Claim) -> WriteId {
-    WriteId::with_id(claim.write_id)
 }

@@ -33,7 +33,7 @@ pub async fn by_username(app: &App, username: &str) -> Result<Option<Arc<Profile
     let name = Name::username(username);
     let led = app.cache.get(&USERNAMES, name.bucket(), &name.text, async |freshness| {
         let held = store::names::find(&app.shards, freshness, &name).await?;
-        Ok::<_, ApiError>(held.and_then(|held| Some(Versioned { version: held.version, value: Id::from_i64(held.user_id)? })))
+        Ok::<_, ApiError>(held.and_then(|held| Some(Versioned { version: held.since, value: Id::from_i64(held.user_id)? })))
     });
     let Some(user) = led.await? else { return Ok(None) };
     let profile = profiles(app, &[*user]).await?.pop();

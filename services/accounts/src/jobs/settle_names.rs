@@ -26,7 +26,7 @@ impl Job<App> for SettleNames {
 
     async fn run(&self, app: &App) -> Result<(), JobError> {
         for name in &self.taken {
-            names::confirm(app, name, self.write_id).await?;
+            names::confirm(app, name, self.user, self.write_id).await?;
         }
         for name in &self.left {
             names::release(app, name, self.user, self.version - 1).await?;

@@ -15,7 +15,7 @@ use crate::{
     fields::{self, Registration},
     jobs::SettleNames,
     keyspaces::PROFILES,
-    names::{self, Claim, Name, Reserved, reserve},
+    names::{self, Claim, Name, Reserved, give_back, reserve},
     people,
     routes::{login::sign_in, user::answer},
     sessions,
@@ -36,8 +36,8 @@ pub async fn register(State(app): State<App>, headers: HeaderMap, idempotency: I
     }
     match reserve(&app, &username, claim).await? {
         Reserved::Ours => {}
-        Reserved::Taken { same_write: true } => return repeated(&app, &new, write_id, &headers).await,
-        Reserved::Taken { same_write: false } => {
+        Reserved::SameWrite => return repeated(&app, &new, write_id, &headers).await,
+        Reserved::SameUser | Reserved::Taken => {
             let taken = ApiError::taken("username");
             let email_taken = people::by_email(&app, &new.email).await?.is_some();
             return Err(if email_taken { taken.and("email", "has already been taken") } else { taken });
@@ -45,12 +45,16 @@ pub async fn register(State(app): State<App>, headers: HeaderMap, idempotency: I
     }
     match reserve(&app, &email, claim).await {
         Ok(Reserved::Ours) => {}
-        Ok(Reserved::Taken { same_write }) => {
-            names::free(&app, &username, write_id).await?;
-            return if same_write { repeated(&app, &new, write_id, &headers).await } else { Err(ApiError::taken("email")) };
+        Ok(Reserved::SameWrite) => {
+            give_back(&app, &[&username], claim).await;
+            return repeated(&app, &new, write_id, &headers).await;
+        }
+        Ok(Reserved::SameUser | Reserved::Taken) => {
+            give_back(&app, &[&username], claim).await;
+            return Err(ApiError::taken("email"));
         }
         Err(error) => {
-            give_back(&app, &[&username], write_id).await;
+            give_back(&app, &[&username], claim).await;
             return Err(error);
         }
     }
@@ -59,7 +63,7 @@ pub async fn register(State(app): State<App>, headers: HeaderMap, idempotency: I
         Err(error) => {
             // Unless the outcome is unknown, the user's row was not written: others need not wait for the reservations' end.
             if error.status() != StatusCode::GATEWAY_TIMEOUT {
-                give_back(&app, &[&username, &email], write_id).await;
+                give_back(&app, &[&username, &email], claim).await;
             }
             Err(error)
         }
@@ -78,9 +82,8 @@ async fn insert(app: &App, new: Registration, claim: Claim, taken: [&Name; 2], h
         version: claim.version,
         write_id: claim.write_id,
     };
-    let mut write = match app.shards.begin(user.id.bucket(), &names::write_of(claim)).await? {
-        magnitude_sharding::Begun::New(write) => write,
-        magnitude_sharding::Begun::Repeated(_) => return Err(ApiError::unavailable(anyhow::anyhow!("the reservation had expired"))),
+    let Some(mut write) = names::begin(app, claim).await? else {
+        return Err(ApiError::unavailable(anyhow::anyhow!("the reservation had expired")));
     };
     store::users::insert(&mut write, &user).await?;
     let begun = sessions::begin(app, &mut write, user.id, headers).await?;
@@ -103,12 +106,4 @@ async fn repeated(app: &App, new: &Registration, write_id: uuid::Uuid, headers: 
         return Err(magnitude_sharding::Error::KeyReused.into());
     }
     Ok((StatusCode::CREATED, Json(sign_in(app, &user, headers, &WriteId::random()).await?)).into_response())
-}
-
-async fn give_back(app: &App, names: &[&Name], write_id: uuid::Uuid) {
-    for name in names {
-        if let Err(error) = names::free(app, name, write_id).await {
-            tracing::warn!(%error, "a reserved name was not given back: its reservation expires");
-        }
-    }
 }

@@ -1,19 +1,26 @@
+use std::time::Duration;
+
 use axum::extract::State;
 use magnitude_chassis::{ApiError, Body, Json, Patch};
 use magnitude_contract::accounts::UserAnswer;
 use magnitude_jobs::{enqueue, run_now};
 use magnitude_session::{Session, SignedIn};
-use magnitude_sharding::{Freshness, WriteId};
+use magnitude_sharding::Freshness;
+use uuid::Uuid;
 
 use crate::{
     App,
     fields::{self, Changes},
     jobs::{EndSessions, SettleNames},
     keyspaces::PROFILES,
-    names::{self, Claim, Name, Reserved, reserve},
+    names::{self, Claim, Name, Reserved, give_back, reserve},
     routes::user::answer,
     store::{self, users::User},
 };
+
+/// How often an update begins anew, and how much longer it waits each time.
+const TURNS: u32 = 8;
+const PAUSE: Duration = Duration::from_millis(10);
 
 /// `PUT /api/user`: any subset; what is absent stays.
 pub async fn update(
@@ -27,27 +34,31 @@ pub async fn update(
         None => None,
     };
     // Another update of the same user between read and write makes this one begin anew.
-    for _ in 0..8 {
+    for turn in 0..TURNS {
         if let Some(user) = attempt(&app, &session, &changes, password_hash.as_deref()).await? {
             return Ok(Json(answer(&user, &token)));
         }
+        tokio::time::sleep(PAUSE * turn).await;
     }
     Err(ApiError::unavailable(anyhow::anyhow!("the user is being updated all the time")))
 }
 
+/// Nothing if another update was in the way.
 async fn attempt(app: &App, session: &Session, changes: &Changes, password_hash: Option<&str>) -> Result<Option<User>, ApiError> {
     let old = store::users::find(&app.shards, Freshness::Primary, session.user).await?;
     let old = old.ok_or_else(|| ApiError::new(axum::http::StatusCode::UNAUTHORIZED, "token", "is invalid"))?;
     let new = changed(&old, changes, password_hash);
-    let id = WriteId::random();
-    let claim = Claim { user: old.id, write_id: id.id(), version: new.version };
+    let claim = Claim { user: old.id, write_id: Uuid::new_v4(), version: new.version };
     let (taken, left) = moved(&old, &new);
-    reserve_all(app, &taken, claim).await?;
-    let written = write(app, session, &old, &new, claim, (&taken, &left), password_hash.is_some()).await;
+    let written = match reserve_all(app, &taken, claim).await {
+        Ok(true) => write(app, session, &old, &new, claim, (&taken, &left), password_hash.is_some()).await,
+        Ok(false) => Ok(None),
+        Err(error) => Err(error),
+    };
     match &written {
         Ok(Some(_)) => {}
         Err(error) if error.status() == axum::http::StatusCode::GATEWAY_TIMEOUT => {}
-        Ok(None) | Err(_) => give_back(app, &taken, claim).await,
+        Ok(None) | Err(_) => give_back(app, &taken.iter().collect::<Vec<_>>(), claim).await,
     }
     written
 }
@@ -83,35 +94,24 @@ fn moved(old: &User, new: &User) -> (Vec<Name>, Vec<Name>) {
     pairs.into_iter().filter(|(old, new)| old != new).map(|(old, new)| (new, old)).unzip()
 }
 
-/// All or none; every name that is taken is told at once.
-async fn reserve_all(app: &App, names: &[Name], claim: Claim) -> Result<(), ApiError> {
+/// Whether all could be had; every name that somebody else holds is told at once.
+async fn reserve_all(app: &App, names: &[Name], claim: Claim) -> Result<bool, ApiError> {
+    let mut ours = true;
     let mut refused: Option<ApiError> = None;
     for name in names {
-        let problem = match reserve(app, name, claim).await {
-            Ok(Reserved::Ours) => continue,
-            Ok(Reserved::Taken { .. }) => match refused.take() {
-                Some(error) => error.and(name.kind(), "has already been taken"),
-                None => ApiError::taken(name.kind()),
-            },
-            Err(error) => error,
-        };
-        refused = Some(problem);
-    }
-    match refused {
-        None => Ok(()),
-        Some(error) => {
-            give_back(app, names, claim).await;
-            Err(error)
+        match reserve(app, name, claim).await? {
+            Reserved::Ours => {}
+            // What this user's other update takes is soon the user's, or free again.
+            Reserved::SameUser | Reserved::SameWrite => ours = false,
+            Reserved::Taken => {
+                refused = Some(match refused.take() {
+                    Some(error) => error.and(name.kind(), "has already been taken"),
+                    None => ApiError::taken(name.kind()),
+                });
+            }
         }
     }
-}
-
-async fn give_back(app: &App, names: &[Name], claim: Claim) {
-    for name in names {
-        if let Err(error) = names::free(app, name, claim.write_id).await {
-            tracing::warn!(%error, "a reserved name was not given back: its reservation expires");
-        }
-    }
+    refused.map_or(Ok(ours), Err)
 }
 
 /// The user's row and what follows from it; nothing if the row is no longer what was read.
@@ -124,10 +124,7 @@ async fn write(
     (taken, left): (&[Name], &[Name]),
     ends_sessions: bool,
 ) -> Result<Option<User>, ApiError> {
-    let mut write = match app.shards.begin(old.id.bucket(), &names::write_of(claim)).await? {
-        magnitude_sharding::Begun::New(write) => write,
-        magnitude_sharding::Begun::Repeated(_) => return Ok(None),
-    };
+    let Some(mut write) = names::begin(app, claim).await? else { return Ok(None) };
     let current = store::users::lock(&mut write, old.id).await?;
     if current.is_none_or(|current| current.version != old.version) {
         return Ok(None);

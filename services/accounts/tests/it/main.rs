@@ -1,3 +1,8 @@
 //! The accounts service on real shards.
 
+mod app;
+mod internal;
+mod races;
+mod reservations;
+mod sessions;
 mod statements;

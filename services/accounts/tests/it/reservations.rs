@@ -1,0 +1,104 @@
+//! Reservations whose write never came, or came late.
+
+use std::time::SystemTime;
+
+use futures_util::join;
+use magnitude_accounts::{
+    names::{self, Claim, Name, Reserved, reserve},
+    sweep::sweep_once,
+};
+use magnitude_ids::{Bucket, Id};
+use magnitude_kit::eventually;
+use reqwest::StatusCode;
+use uuid::Uuid;
+
+use crate::app::{Instance, QUICK, SLOW, TestApp, email};
+
+fn claim() -> Claim {
+    Claim { user: Id::new(Bucket::random(), SystemTime::now()), write_id: Uuid::new_v4(), version: 1 }
+}
+
+#[tokio::test]
+async fn a_name_is_free_again_once_its_reservation_expired() {
+    let test = TestApp::new().await;
+    assert_eq!(reserve(&test.app, &Name::username("bob"), claim()).await.unwrap(), Reserved::Ours);
+    assert_eq!(test.register("bob", &email("bob")).await.0, StatusCode::CONFLICT);
+    test.expire_reservations().await;
+
+    let (status, body) = test.register("bob", &email("bob")).await;
+
+    assert_eq!(status, StatusCode::CREATED, "{body}");
+    test.assert_settled(1).await;
+}
+
+#[tokio::test]
+async fn a_write_cannot_come_any_more_once_its_name_was_given_away() {
+    let test = TestApp::new().await;
+    let (name, late) = (Name::username("bob"), claim());
+    reserve(&test.app, &name, late).await.unwrap();
+    test.expire_reservations().await;
+    assert_eq!(reserve(&test.app, &name, claim()).await.unwrap(), Reserved::Ours);
+
+    let write = names::begin(&test.app, late).await.unwrap();
+
+    assert!(write.is_none(), "the name would have two users");
+}
+
+#[tokio::test]
+async fn an_expired_reservation_whose_write_came_is_kept() {
+    let test = TestApp::new().await;
+    test.join("bob").await;
+    // As if the process had died between the user's row and the confirmation.
+    test.execute("update names set confirmed = false where sharding.guard(bucket)").await;
+    test.expire_reservations().await;
+
+    let (status, _) = test.register("bob", &email("other")).await;
+
+    assert_eq!(status, StatusCode::CONFLICT);
+    let kept = test.names().await.into_iter().find(|(_, name, _)| name == "bob");
+    assert_eq!(kept, Some(("username".to_owned(), "bob".to_owned(), true)));
+}
+
+#[tokio::test]
+async fn the_sweeper_keeps_what_was_taken_and_frees_what_was_not() {
+    let test = TestApp::new().await;
+    test.join("ann").await;
+    test.execute("update names set confirmed = false where sharding.guard(bucket)").await;
+    reserve(&test.app, &Name::username("bob"), claim()).await.unwrap();
+    reserve(&test.app, &Name::email("bob@example.org"), claim()).await.unwrap();
+    test.expire_reservations().await;
+
+    sweep_once(&test.app).await;
+
+    test.assert_settled(1).await;
+    assert_eq!(test.profile("ann").await.0, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn the_sweeper_leaves_reservations_alone_that_did_not_expire() {
+    let test = TestApp::new().await;
+    reserve(&test.app, &Name::username("bob"), claim()).await.unwrap();
+
+    sweep_once(&test.app).await;
+
+    assert_eq!(test.names().await, [("username".to_owned(), "bob".to_owned(), false)]);
+}
+
+#[tokio::test]
+async fn a_registration_that_outlasts_its_reservation_leaves_nothing() {
+    let slow = TestApp::with(SLOW).await;
+    let mut settings = slow.settings.clone();
+    settings.passwords = QUICK;
+    let (quick, email) = (Instance::start(settings).await, email("bob"));
+    let outlasted = async {
+        eventually("the names are reserved", async || slow.names().await.len() == 2).await;
+        slow.expire_reservations().await;
+        quick.register("bob", &email).await
+    };
+
+    let ((late, _), (won, body)) = join!(slow.register("bob", &email), outlasted);
+
+    assert_eq!(won, StatusCode::CREATED, "{body}");
+    assert_eq!(late, StatusCode::SERVICE_UNAVAILABLE);
+    slow.assert_settled(1).await;
+}
