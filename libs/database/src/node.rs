@@ -1,28 +1,24 @@
 use std::{
-    sync::{Arc, RwLock},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
 use sqlx::{Connection, PgConnection, PgPool, postgres::PgConnectOptions};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
-use crate::{Position, Settings};
+use crate::{
+    Role, Settings, State,
+    state::{ASK, Answer},
+};
 
-/// What a node said of itself when it was last asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct State {
-    pub role: Role,
-    /// Written so far on a primary, replayed so far on a replica.
-    pub position: Position,
-    /// How old the newest replayed commit is while more is waiting to be replayed; zero otherwise.
-    pub lag: Duration,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
-    Primary,
-    Replica,
-}
+/// A node that does not answer within this is silent. Together with the pause between two questions it stays below the two seconds for
+/// which a primary is believed.
+const PATIENCE: Duration = Duration::from_millis(1_500);
+/// A replica that was silent or lagged must answer so often in a row before it is read again, so that a sick one does not come and go.
+const RECOVERED: u32 = 3;
 
 /// One server of a cluster.
 #[derive(Debug)]
@@ -30,18 +26,12 @@ pub struct Node {
     address: String,
     pool: PgPool,
     options: PgConnectOptions,
-    // A std lock: held for a copy, never across an await.
-    state: RwLock<Option<State>>,
+    state: watch::Sender<Option<State>>,
+    /// Whether a read may be sent here while others could answer it as well.
+    fit: AtomicBool,
+    /// Asks the watcher to look now.
+    doubt: Notify,
 }
-
-const ASK: &str = "
-    select pg_is_in_recovery() as replica,
-           case when pg_is_in_recovery()
-                then (select greatest(c.timeline_id, r.min_recovery_end_timeline) from pg_control_checkpoint() c, pg_control_recovery() r)
-                else ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int end as timeline,
-           (case when pg_is_in_recovery() then pg_last_wal_replay_lsn() else pg_current_wal_lsn() end - '0/0')::bigint as lsn,
-           case when not pg_is_in_recovery() or pg_last_wal_receive_lsn() is not distinct from pg_last_wal_replay_lsn() then 0
-                else (extract(epoch from clock_timestamp() - pg_last_xact_replay_timestamp()) * 1000)::bigint end as lag_ms";
 
 impl Node {
     pub(crate) fn new(settings: &Settings, address: &str) -> anyhow::Result<Self> {
@@ -50,7 +40,9 @@ impl Node {
             address: address.to_owned(),
             pool: settings.pool_options().connect_lazy_with(options.clone()),
             options,
-            state: RwLock::new(None),
+            state: watch::Sender::new(None),
+            fit: AtomicBool::new(true),
+            doubt: Notify::new(),
         })
     }
 
@@ -64,13 +56,32 @@ impl Node {
 
     /// What the node last said; nothing while it does not answer.
     pub fn state(&self) -> Option<State> {
-        *self.state.read().expect("no holder of this lock panics")
+        *self.state.borrow()
+    }
+
+    /// Whether it has answered for a while without lagging.
+    pub(crate) fn fit(&self) -> bool {
+        self.fit.load(Ordering::Relaxed)
+    }
+
+    /// Returns once the node is silent, or no longer what it is now: a read on it then need not be waited for.
+    pub async fn lost(&self) {
+        let mut states = self.state.subscribe();
+        let before = states.borrow_and_update().map(identity);
+        // The sender lives in `self`, so this ends only by a change.
+        let _ = states.wait_for(|state| state.map(identity) != before || state.is_none()).await;
+    }
+
+    /// A statement failed for the server's sake: the watcher looks at once instead of at its next turn.
+    pub fn doubt(&self) {
+        self.doubt.notify_one();
     }
 
     /// Asks the node for ever, over a connection of its own so that a busy pool does not look like a dead node.
     pub(crate) async fn watch(self: Arc<Self>, settings: Settings, changed: watch::Sender<u64>) {
         let mut connection = None;
-        let limit = Duration::from_millis(settings.connect_timeout_ms);
+        let mut good = RECOVERED;
+        let limit = Duration::from_millis(settings.connect_timeout_ms).min(PATIENCE);
         loop {
             let answer = match tokio::time::timeout(limit, self.ask(&mut connection)).await {
                 Ok(Ok(state)) => Some(state),
@@ -80,8 +91,9 @@ impl Node {
             if answer.is_none() {
                 connection = None;
             }
+            good = self.judge(answer, good, Duration::from_millis(settings.replica_max_lag_ms));
             self.note(answer, &changed);
-            tokio::time::sleep(settings.poll_interval()).await;
+            let _ = tokio::time::timeout(settings.poll_interval(), self.doubt.notified()).await;
         }
     }
 
@@ -90,12 +102,18 @@ impl Node {
             Some(open) => open,
             None => connection.insert(PgConnection::connect_with(&self.options).await?),
         };
-        let (replica, timeline, lsn, lag_ms): (bool, i32, i64, Option<i64>) = sqlx::query_as(ASK).fetch_one(open).await?;
-        Ok(State {
-            role: if replica { Role::Replica } else { Role::Primary },
-            position: Position::from_row(timeline, lsn),
-            lag: Duration::from_millis(lag_ms.unwrap_or(0).max(0).cast_unsigned()),
-        })
+        sqlx::query_as::<_, Answer>(ASK).fetch_one(open).await.map(State::from)
+    }
+
+    /// Out at the limit, in again below half of it: without the gap a replica at the limit would come and go.
+    fn judge(&self, answer: Option<State>, good: u32, limit: Duration) -> u32 {
+        let bound = if self.fit() { limit } else { limit / 2 };
+        let good = if answer.is_some_and(|state| state.lag <= bound) { good.saturating_add(1) } else { 0 };
+        let fit = if self.fit() { good > 0 } else { good >= RECOVERED };
+        if self.fit.swap(fit, Ordering::Relaxed) != fit {
+            tracing::info!(node = %self.address, fit, "a database node was taken out of the reads, or back in");
+        }
+        good
     }
 
     fn silent(&self, error: &dyn std::error::Error) -> Option<State> {
@@ -106,10 +124,19 @@ impl Node {
     }
 
     fn note(&self, answer: Option<State>, changed: &watch::Sender<u64>) {
-        let before = std::mem::replace(&mut *self.state.write().expect("no holder of this lock panics"), answer);
-        if before.map(|state| (state.role, state.position.timeline)) != answer.map(|state| (state.role, state.position.timeline)) {
+        let before = self.state.send_replace(answer);
+        if before.map(standing) != answer.map(standing) {
             tracing::info!(node = %self.address, state = ?answer, "a database node changed");
             changed.send_modify(|count| *count += 1);
         }
     }
+}
+
+fn identity(state: State) -> (Role, u32) {
+    (state.role, state.position.timeline)
+}
+
+/// What decides who writes and who is read.
+fn standing(state: State) -> (Role, u32, bool) {
+    (state.role, state.position.timeline, state.confirmed)
 }

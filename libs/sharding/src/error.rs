@@ -5,6 +5,9 @@ pub enum Error {
     BucketUnavailable,
     #[error("the database could not be reached in time")]
     Unavailable,
+    /// Every connection of this process was in use: more of the same would only wait.
+    #[error("no connection to the database was free in time")]
+    Busy,
     /// The write may or may not have happened: neither could be proved before the deadline.
     #[error("the outcome of the write is not known")]
     Unknown,
@@ -21,7 +24,11 @@ pub enum Error {
 
 impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Self {
-        if lost_connection(&error) { Self::Unavailable } else { Self::Database(error) }
+        match error {
+            sqlx::Error::PoolTimedOut => Self::Busy,
+            error if lost_connection(&error) => Self::Unavailable,
+            error => Self::Database(error),
+        }
     }
 }
 
@@ -36,12 +43,7 @@ pub(crate) fn not_owned(error: &sqlx::Error) -> bool {
 /// became a replica (25006), or it has no room (53300), or a replica cancelled the read for its replay (40001 there).
 pub(crate) fn lost_connection(error: &sqlx::Error) -> bool {
     match error {
-        sqlx::Error::Io(_)
-        | sqlx::Error::Tls(_)
-        | sqlx::Error::PoolTimedOut
-        | sqlx::Error::PoolClosed
-        | sqlx::Error::WorkerCrashed
-        | sqlx::Error::Protocol(_) => true,
+        sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed | sqlx::Error::Protocol(_) => true,
         _ => matches!(code(error).as_deref(), Some("57P01" | "57P02" | "57P03" | "25006" | "53300")),
     }
 }

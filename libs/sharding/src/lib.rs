@@ -1,10 +1,13 @@
 #![doc = include_str!("../README.md")]
 
 mod binds;
+mod bounded;
 mod error;
+mod housekeeping;
 mod map;
 mod migrate;
 mod read;
+mod settle;
 mod shards;
 mod stamp;
 mod write;

@@ -1,8 +1,10 @@
-use std::time::Duration;
+use std::{ops::Range, sync::Arc, time::Duration};
 
 use anyhow::{Context, bail, ensure};
+use magnitude_database::Node;
 use magnitude_ids::BUCKETS;
 use sqlx::{PgConnection, migrate::Migrator};
+use tokio::time::Instant;
 
 use crate::{Settings, ShardSettings, Shards};
 
@@ -34,7 +36,7 @@ fn own() -> Migrations {
 }
 
 /// Applies the migrations of this lib and the given ones to all shards, under a lock a shard; can be run again after a
-/// partial failure. Spreads the buckets only if every shard answers and none owns one.
+/// partial failure. Spreads the buckets only if every shard answers and none ever had others than its first ones.
 pub async fn migrate(settings: &Settings, shards: &[ShardSettings], migrations: Vec<Migrations>) -> anyhow::Result<()> {
     let (clusters, watch) = Shards::connect(settings, shards, tokio_util::sync::CancellationToken::new())?;
     let work = async {
@@ -55,12 +57,17 @@ pub async fn migrate(settings: &Settings, shards: &[ShardSettings], migrations: 
 
 async fn lock(shards: &Shards, name: &str) -> anyhow::Result<PgConnection> {
     let index = shards.index(name)?;
-    let pool = shards.primary(index, Duration::from_secs(30)).await.with_context(|| format!("shard {name} has no primary that answers"))?;
-    let mut connection = pool.acquire().await.with_context(|| format!("shard {name}"))?.detach();
+    let node = primary(shards, index, name).await?;
+    let mut connection = node.pool().acquire().await.with_context(|| format!("shard {name}"))?.detach();
     // A migration may take as long as it takes.
     sqlx::query("set statement_timeout = 0").execute(&mut connection).await?;
     sqlx::query("select pg_advisory_lock($1)").bind(LOCK).execute(&mut connection).await?;
     Ok(connection)
+}
+
+async fn primary<'a>(shards: &'a Shards, index: usize, name: &str) -> anyhow::Result<&'a Arc<Node>> {
+    let limit = Instant::now() + Duration::from_secs(30);
+    shards.writer(index, limit).await.with_context(|| format!("shard {name} has no primary that answers"))
 }
 
 async fn apply(connection: &mut PgConnection, name: &str, migrations: &[Migrations]) -> anyhow::Result<()> {
@@ -72,34 +79,51 @@ async fn apply(connection: &mut PgConnection, name: &str, migrations: &[Migratio
     Ok(())
 }
 
+/// Gives every shard its part of the buckets, if none has more than that: a run that ended half way is taken up again, and buckets
+/// that were ever moved are left alone.
 async fn spread(connections: &mut [PgConnection], shards: &Shards) -> anyhow::Result<()> {
-    for connection in &mut *connections {
-        let known: i64 = sqlx::query_scalar("select count(*) from sharding.buckets").fetch_one(connection).await?;
-        if known > 0 {
+    let count = connections.len();
+    let mut empty = Vec::new();
+    for (index, connection) in connections.iter_mut().enumerate() {
+        let (known, initial) = known(connection, part(index, count)).await?;
+        if known == 0 {
+            empty.push(index);
+        } else if !initial {
             return Ok(());
         }
     }
-    let count = i64::try_from(connections.len())?;
-    for (index, connection) in connections.iter_mut().enumerate() {
-        let index = i64::try_from(index)?;
-        let (from, to) = (index * i64::from(BUCKETS) / count, (index + 1) * i64::from(BUCKETS) / count - 1);
-        sqlx::query("insert into sharding.buckets (bucket, state, epoch) select b, 'owned', 1 from generate_series($1::int, $2::int) b")
-            .bind(i32::try_from(from)?)
-            .bind(i32::try_from(to)?)
-            .execute(&mut *connection)
+    for index in empty {
+        let part = part(index, count);
+        sqlx::query("insert into sharding.buckets (bucket, state, epoch) select b, 'owned', 1 from unnest($1::smallint[]) b")
+            .bind(numbers(&part))
+            .execute(&mut connections[index])
             .await?;
-        tracing::info!(shard = %shards.names()[usize::try_from(index)?], from, to, "buckets spread");
+        tracing::info!(shard = %shards.names()[index], from = part.start, below = part.end, "buckets spread");
     }
     Ok(())
+}
+
+/// The buckets of a shard at first.
+fn part(index: usize, count: usize) -> Range<usize> {
+    let buckets = usize::from(BUCKETS);
+    index * buckets / count..(index + 1) * buckets / count
+}
+
+fn numbers(part: &Range<usize>) -> Vec<i16> {
+    part.clone().filter_map(|bucket| i16::try_from(bucket).ok()).collect()
+}
+
+/// How many buckets a shard knows of, and whether these are just its first part, untouched.
+async fn known(connection: &mut PgConnection, part: Range<usize>) -> anyhow::Result<(i64, bool)> {
+    let sql = "select count(*), coalesce(array_agg(bucket order by bucket) = $1 and bool_and(state = 'owned' and epoch = 1), false) from sharding.buckets";
+    Ok(sqlx::query_as(sql).bind(numbers(&part)).fetch_one(connection).await?)
 }
 
 /// Fails, with the command to run, if a shard's schema is older than this program needs.
 pub async fn check_schema(shards: &Shards, migrations: &[Migrations]) -> anyhow::Result<()> {
     for name in shards.names() {
         let index = shards.index(&name)?;
-        let pool =
-            shards.primary(index, Duration::from_secs(30)).await.with_context(|| format!("shard {name} has no primary that answers"))?;
-        let mut connection = pool.acquire().await?;
+        let mut connection = primary(shards, index, &name).await?.pool().acquire().await?;
         for wanted in std::iter::once(&own()).chain(migrations) {
             let found = newest(&mut connection, wanted.owner).await?;
             ensure!(

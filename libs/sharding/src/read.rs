@@ -1,14 +1,16 @@
 use std::time::Duration;
 
 use futures_util::future::try_join_all;
+use magnitude_database::Node;
 use magnitude_ids::Bucket;
-use sqlx::{FromRow, PgPool, Postgres, postgres::PgRow};
+use sqlx::{FromRow, Postgres, postgres::PgRow};
 use tokio::time::Instant;
 
 use crate::{
-    Binds, Error, Freshness, ShardFreshness, Shards, Stamp,
+    Binds, Error, Freshness, ShardFreshness, ShardName, Shards, Stamp,
+    bounded::bounded,
     error::{lost_connection, not_owned},
-    shards::HOLD,
+    shards::{HOLD, READ_HOLD},
 };
 
 /// A row that a statement may answer with.
@@ -134,7 +136,8 @@ impl Shards {
         groups.map(|(shard, items)| Some((shard, map.revision(shard)?, items))).collect()
     }
 
-    /// One statement on one shard: on a replica that has what is needed, else, or when that one fails, on the primary.
+    /// One statement on one shard: on a replica that has what is needed, else, or when that one fails, on the node that is as good as
+    /// the primary.
     async fn read_shard<O: Row>(
         &self,
         shard: usize,
@@ -143,35 +146,43 @@ impl Shards {
         bind: impl Fn() -> Binds + Send + Sync,
     ) -> Result<Vec<O>, Refused> {
         let cluster = self.cluster(shard);
-        let replica = needed.filter(|stamp| stamp.shard == *cluster.name()).and_then(|stamp| cluster.at_least(stamp.position));
-        if let Some(pool) = replica {
-            match run(pool, sql, bind()).await {
+        let stamped = needed.filter(|stamp| stamp.shard == *cluster.name());
+        let replica = stamped.and_then(|stamp| cluster.at_least(stamp.position));
+        let mut reason = if stamped.is_some() { "lagging" } else { "unstamped" };
+        if let Some(node) = replica {
+            match self.run(node, sql, bind()).await {
                 Ok(rows) => {
-                    metrics::counter!("database_reads_total", "node" => "replica").increment(1);
+                    count(cluster.name(), node, "stamped");
                     return Ok(rows);
                 }
                 Err(error) => tracing::debug!(%error, shard = %cluster.name(), "a replica did not answer: the primary is read"),
             }
+            reason = "replica_failed";
         }
-        metrics::counter!("database_reads_total", "node" => "primary").increment(1);
-        let deadline = Instant::now() + HOLD;
+        let deadline = Instant::now() + READ_HOLD;
         loop {
-            let pool = self.primary(shard, HOLD).await.map_err(Refused::Other)?;
-            match run(pool, sql, bind()).await {
+            let reader = self.authority(shard, deadline).await.map_err(Refused::Other)?;
+            count(cluster.name(), reader.node, if reader.reason == "primary" { reason } else { reader.reason });
+            match self.run(reader.node, sql, bind()).await {
                 Ok(rows) => return Ok(rows),
                 Err(error) if not_owned(&error) => return Err(Refused::NotOwned),
                 // A pool may hold connections that died with an older primary: reads can be sent again.
-                Err(error) if lost_connection(&error) && !matches!(error, sqlx::Error::PoolTimedOut) && Instant::now() < deadline => {
-                    pause().await;
-                }
+                Err(error) if lost_connection(&error) && Instant::now() < deadline => pause().await,
                 Err(error) => return Err(Refused::Other(error.into())),
             }
         }
     }
+
+    async fn run<O: Row>(&self, node: &Node, sql: &'static str, binds: Binds) -> Result<Vec<O>, sqlx::Error> {
+        let query = sqlx::query_as_with::<Postgres, O, _>(sql, binds.finish()?);
+        bounded(node, self.statement_timeout(), query.fetch_all(node.pool())).await
+    }
 }
 
-async fn run<O: Row>(pool: &PgPool, sql: &'static str, binds: Binds) -> Result<Vec<O>, sqlx::Error> {
-    sqlx::query_as_with::<Postgres, O, _>(sql, binds.finish()?).fetch_all(pool).await
+/// Reads per node, and why it was this one: `stamped` is a replica, all others are as good as the primary.
+fn count(shard: &ShardName, node: &Node, reason: &'static str) {
+    metrics::counter!("database_reads_total", "shard" => shard.to_string(), "node" => node.address().to_owned(), "reason" => reason)
+        .increment(1);
 }
 
 fn stamp(freshness: &Freshness) -> Option<&Stamp> {
@@ -207,6 +218,6 @@ impl Hold {
     }
 }
 
-async fn pause() {
+pub(crate) async fn pause() {
     tokio::time::sleep(Duration::from_millis(rand::random_range(3..=20))).await;
 }

@@ -5,22 +5,24 @@ use std::{
 
 use anyhow::Context;
 use futures_util::future::{BoxFuture, join_all};
-use magnitude_database::{Cluster, Position, Settings};
+use magnitude_database::{Cluster, Node, Position, Reader, Settings};
 use magnitude_ids::Bucket;
 use serde::{Deserialize, Serialize};
-use sqlx::PgPool;
 use tokio::{sync::Mutex, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     Error, ShardName, Stamp,
+    bounded::bounded,
     map::{Claims, Map},
 };
 
-/// How long a request is held while its bucket has no owner or its shard no primary.
+/// How long a request is held while its bucket has no owner.
 pub(crate) const HOLD: Duration = Duration::from_secs(2);
+/// How long a read waits for a node that can be believed: a frozen primary is noticed in less than two seconds.
+pub(crate) const READ_HOLD: Duration = Duration::from_secs(5);
 const REFRESH: Duration = Duration::from_secs(2);
-const PURGE: Duration = Duration::from_mins(10);
+const PURGE: Duration = Duration::from_mins(1);
 
 /// One shard: the cluster's nodes, in any order, as `host:port`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -125,13 +127,29 @@ impl Shards {
     }
 
     async fn stamp_of(&self, shard: usize) -> Result<Stamp, Error> {
-        let pool = self.primary(shard, Duration::ZERO).await?;
-        let mut connection = pool.acquire().await?;
-        stamp_on(&mut connection, self.0.clusters[shard].name()).await
+        // Only a primary that is believed: a stamp of one that was failed over would let replicas answer too early.
+        let reader = self.authority(shard, Instant::now() + HOLD).await?;
+        let name = self.0.clusters[shard].name();
+        bounded(reader.node, self.statement_timeout(), async {
+            let mut connection = reader.node.pool().acquire().await?;
+            stamp_on(&mut connection, name).await
+        })
+        .await
+        .map_err(Error::from)
     }
 
-    pub(crate) async fn primary(&self, shard: usize, limit: Duration) -> Result<&PgPool, Error> {
-        self.0.clusters[shard].wait_primary(limit).await.ok_or(Error::Unavailable)
+    /// The node that takes writes.
+    pub(crate) async fn writer(&self, shard: usize, deadline: Instant) -> Result<&Arc<Node>, Error> {
+        self.0.clusters[shard].wait_primary(deadline).await.ok_or(Error::Unavailable)
+    }
+
+    /// The node whose answers are as good as the primary's.
+    pub(crate) async fn authority(&self, shard: usize, deadline: Instant) -> Result<Reader<'_>, Error> {
+        self.0.clusters[shard].authority(deadline).await.ok_or(Error::Unavailable)
+    }
+
+    pub(crate) fn statement_timeout(&self) -> Duration {
+        Duration::from_millis(self.0.settings.statement_timeout_ms)
     }
 
     pub(crate) fn cluster(&self, shard: usize) -> &Cluster {
@@ -164,8 +182,9 @@ impl Shards {
     async fn claims(&self, shard: usize) -> Option<Claims> {
         let limit = Duration::from_millis(self.0.settings.acquire_timeout_ms);
         let ask = async {
-            let pool = self.primary(shard, Duration::ZERO).await?;
-            let (revision, buckets, epochs): (i64, Vec<i16>, Vec<i64>) = sqlx::query_as(CLAIMS).fetch_one(pool).await?;
+            let reader = self.authority(shard, Instant::now() + limit).await?;
+            let query = sqlx::query_as(CLAIMS).fetch_one(reader.node.pool());
+            let (revision, buckets, epochs): (i64, Vec<i16>, Vec<i64>) = bounded(reader.node, limit, query).await?;
             let buckets = buckets.into_iter().zip(epochs).filter_map(|(bucket, epoch)| Some((Bucket::try_from(bucket).ok()?, epoch)));
             Ok::<_, Error>(Claims { revision, buckets: buckets.collect() })
         };
@@ -176,16 +195,6 @@ impl Shards {
                 None
             }
             Err(_) => None,
-        }
-    }
-
-    /// Write ids are needed while their client may ask again: a day, and an hour to be sure.
-    async fn purge_writes(&self) {
-        for shard in 0..self.0.clusters.len() {
-            let Ok(pool) = self.primary(shard, Duration::ZERO).await else { continue };
-            if let Err(error) = sqlx::query(PURGE_WRITES).execute(pool).await {
-                tracing::warn!(%error, "old write ids could not be deleted; the next round tries again");
-            }
         }
     }
 }
@@ -217,13 +226,7 @@ const CLAIMS: &str = "
            coalesce(array_agg(epoch order by bucket), '{}')
     from sharding.buckets where state in ('owned', 'fenced')";
 
-const PURGE_WRITES: &str = "
-    delete from sharding.writes w using (
-        select bucket, write_id from sharding.writes join sharding.buckets using (bucket)
-        where state = 'owned' and created_at < now() - interval '25 hours' order by created_at limit 5000) old
-    where w.bucket = old.bucket and w.write_id = old.write_id and sharding.guard(old.bucket)";
-
-pub(crate) async fn stamp_on(connection: &mut sqlx::PgConnection, shard: &ShardName) -> Result<Stamp, Error> {
+pub(crate) async fn stamp_on(connection: &mut sqlx::PgConnection, shard: &ShardName) -> Result<Stamp, sqlx::Error> {
     let (timeline, lsn): (i32, i64) = sqlx::query_as(
         "select ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int, (pg_current_wal_insert_lsn() - '0/0')::bigint",
     )

@@ -1,5 +1,9 @@
-use std::ops::{Deref, DerefMut};
+use std::{
+    ops::{Deref, DerefMut},
+    sync::Arc,
+};
 
+use magnitude_database::Node;
 use magnitude_ids::Bucket;
 use sqlx::{PgConnection, Postgres, SqlSafeStr, pool::PoolConnection, postgres::PgTransactionManager};
 use sqlx_core::transaction::TransactionManager;
@@ -8,8 +12,10 @@ use uuid::Uuid;
 
 use crate::{
     Answer, Binds, Error, Shards, Stamp, WriteId,
+    bounded::bounded,
     error::{lost_connection, not_owned},
-    read::Hold,
+    read::{Hold, pause},
+    settle::Doubt,
     shards::{HOLD, stamp_on},
 };
 
@@ -25,11 +31,19 @@ pub struct Write {
     connection: PoolConnection<Postgres>,
     shards: Shards,
     shard: usize,
+    node: Arc<Node>,
     bucket: Bucket,
     id: WriteId,
     attempt: Uuid,
     deadline: Instant,
-    open: bool,
+    phase: Phase,
+}
+
+enum Phase {
+    /// Nobody knows whether BEGIN arrived.
+    Beginning,
+    Open,
+    Ended,
 }
 
 /// A committed write: its bucket, and the stamp that readers of replicas need to see it.
@@ -40,23 +54,23 @@ pub struct Committed {
 }
 
 impl Shards {
-    /// BEGIN, then the bucket's guard and the write id in one statement. While the guard refuses, the map is refreshed and
-    /// the request held.
+    /// BEGIN, then the bucket's guard and the write id in one statement. While the guard refuses, the map is refreshed and the request
+    /// held; while the shard has no primary, the request waits for one until the write deadline.
     pub async fn begin(&self, bucket: Bucket, id: &WriteId) -> Result<Begun, Error> {
         let deadline = Instant::now() + self.settings().write_deadline();
         let mut hold = Hold::new();
         loop {
             let map = self.map();
-            let refused = match map.owner(bucket) {
-                None => Error::BucketUnavailable,
-                Some((shard, _)) => match self.begin_on(shard, bucket, id, deadline).await {
-                    Err(Error::Database(error)) if not_owned(&error) => Error::BucketUnavailable,
-                    // Nothing was written before COMMIT, so a lost connection here is safe to try again.
-                    Err(Error::Unavailable) => Error::Unavailable,
-                    done => return done,
-                },
+            let Some((shard, _)) = map.owner(bucket) else {
+                hold.on(self, map.generation, Error::BucketUnavailable).await?;
+                continue;
             };
-            hold.on(self, map.generation, refused).await?;
+            match self.begin_on(shard, bucket, id, deadline).await {
+                Err(Error::Database(error)) if not_owned(&error) => hold.on(self, map.generation, Error::BucketUnavailable).await?,
+                // Nothing was written before COMMIT, so a lost connection here is safe to try again.
+                Err(Error::Unavailable) if Instant::now() < deadline => pause().await,
+                done => return done,
+            }
         }
     }
 
@@ -69,7 +83,7 @@ impl Shards {
     }
 
     /// One guarded statement in a transaction of its own, for what can be repeated safely. `$1` is the bucket; the statement
-    /// must contain `sharding.guard($1)` as a condition; own arguments start at `$2`. Returns how many rows it changed.
+    /// must contain `(select sharding.guard($1))` as a condition; own arguments start at `$2`. Returns how many rows it changed.
     pub async fn execute(&self, bucket: Bucket, sql: &'static str, bind: impl Fn(Binds) -> Binds + Send + Sync) -> Result<u64, Error> {
         let mut hold = Hold::new();
         loop {
@@ -77,9 +91,9 @@ impl Shards {
             let refused = match map.owner(bucket) {
                 None => Error::BucketUnavailable,
                 Some((shard, _)) => {
-                    let pool = self.primary(shard, HOLD).await?;
+                    let node = self.writer(shard, Instant::now() + HOLD).await?;
                     let arguments = bind(Binds::default().bind(bucket.as_i16())).finish()?;
-                    match sqlx::query_with(sql, arguments).execute(pool).await {
+                    match bounded(node, self.statement_timeout(), sqlx::query_with(sql, arguments).execute(node.pool())).await {
                         Ok(done) => return Ok(done.rows_affected()),
                         Err(error) if not_owned(&error) => Error::BucketUnavailable,
                         Err(error) if lost_connection(&error) => Error::Unavailable,
@@ -91,29 +105,41 @@ impl Shards {
         }
     }
 
-    /// Whether the write of this id was committed in this bucket; if not, it never will be.
-    pub async fn was_committed(&self, bucket: Bucket, id: Uuid) -> Result<bool, Error> {
-        Ok(settled(self, bucket, id).await?.is_some())
-    }
-
     async fn begin_on(&self, shard: usize, bucket: Bucket, id: &WriteId, deadline: Instant) -> Result<Begun, Error> {
-        let pool = self.primary(shard, HOLD).await?;
-        let mut connection = pool.acquire().await?;
-        // The guard refuses any other isolation level.
-        PgTransactionManager::begin(&mut connection, Some("begin isolation level read committed".into_sql_str())).await?;
-        let attempt = Uuid::new_v4();
-        let mut write = Write { connection, shards: self.clone(), shard, bucket, id: id.clone(), attempt, deadline, open: true };
-        if id.is_keyed() && !try_lock(&mut write).await? {
-            write.rollback().await;
-            return Err(Error::InProgress);
-        }
-        if insert_id(&mut write).await? {
-            return Ok(Begun::New(write));
-        }
-        let answer = first_answer(&mut write).await;
-        write.rollback().await;
-        answer.map(Begun::Repeated)
+        let node = self.writer(shard, deadline).await?;
+        bounded(node, self.statement_timeout(), async {
+            let mut write = Write {
+                connection: node.pool().acquire().await?,
+                shards: self.clone(),
+                shard,
+                node: node.clone(),
+                bucket,
+                id: id.clone(),
+                attempt: Uuid::new_v4(),
+                deadline,
+                phase: Phase::Beginning,
+            };
+            // The guard refuses any other isolation level.
+            PgTransactionManager::begin(&mut write.connection, Some("begin isolation level read committed".into_sql_str())).await?;
+            write.phase = Phase::Open;
+            guarded(write).await
+        })
+        .await
     }
+}
+
+/// Takes the guard and the id.
+async fn guarded(mut write: Write) -> Result<Begun, Error> {
+    if write.id.is_keyed() && !try_lock(&mut write).await? {
+        write.rollback().await;
+        return Err(Error::InProgress);
+    }
+    if insert_id(&mut write).await? {
+        return Ok(Begun::New(write));
+    }
+    let answer = first_answer(&mut write).await;
+    write.rollback().await;
+    answer.map(Begun::Repeated)
 }
 
 /// Two requests with one key: the second is told so instead of waiting for the first.
@@ -186,78 +212,44 @@ impl Write {
         Ok(())
     }
 
-    /// COMMIT, then the stamp, on the same connection. A commit without an answer is settled by the write id on whichever
-    /// node is primary, until the write deadline; after that it is [`Error::Unknown`].
+    /// COMMIT, then the stamp, on the same connection. A commit without an answer, because the connection broke or the node is no
+    /// longer primary, is settled by the write id on whichever node is, until the write deadline; after that it is [`Error::Unknown`].
     pub async fn commit(mut self) -> Result<Committed, Error> {
-        match timeout_at(self.deadline, PgTransactionManager::commit(&mut self.connection)).await {
-            Ok(Ok(())) => {
-                self.open = false;
-                let name = self.shards.cluster(self.shard).name().clone();
-                if let Ok(Ok(stamp)) = timeout_at(self.deadline, stamp_on(&mut self.connection, &name)).await {
-                    return Ok(Committed { bucket: self.bucket, stamp });
-                }
-            }
+        match self.try_commit().await {
+            Some(Ok(stamp)) => return Ok(Committed { bucket: self.bucket, stamp }),
             // The server answered that it did not commit.
-            Ok(Err(error)) if !lost_connection(&error) => return Err(error.into()),
-            Ok(Err(_)) | Err(_) => {}
+            Some(Err(error)) if !lost_connection(&error) => return Err(error.into()),
+            Some(Err(_)) | None => {}
         }
         // The state of this connection is not known: it must not serve another request.
-        self.open = false;
+        self.phase = Phase::Ended;
         self.connection.close_on_drop();
-        settle(&self.shards, self.bucket, self.id.id, self.attempt, self.deadline).await
+        self.node.doubt();
+        let doubt = Doubt { bucket: self.bucket, id: self.id.id, attempt: self.attempt, deadline: self.deadline };
+        self.shards.settle(doubt).await
+    }
+
+    /// Nothing when it is not worth waiting any longer.
+    async fn try_commit(&mut self) -> Option<Result<Stamp, sqlx::Error>> {
+        let (shards, node) = (self.shards.clone(), self.node.clone());
+        let cluster = shards.cluster(self.shard);
+        let commit = async {
+            PgTransactionManager::commit(&mut self.connection).await?;
+            self.phase = Phase::Ended;
+            stamp_on(&mut self.connection, cluster.name()).await
+        };
+        tokio::select! {
+            biased;
+            done = timeout_at(self.deadline, commit) => done.ok(),
+            () = cluster.moved_from(&node) => None,
+        }
     }
 
     pub async fn rollback(mut self) {
         if PgTransactionManager::rollback(&mut self.connection).await.is_ok() {
-            self.open = false;
+            self.phase = Phase::Ended;
         }
     }
-}
-
-/// Finds out what became of a commit: the same id is inserted again. A conflict with this attempt says that it was committed;
-/// anything else makes sure that it never will be.
-async fn settle(shards: &Shards, bucket: Bucket, id: Uuid, attempt: Uuid, deadline: Instant) -> Result<Committed, Error> {
-    metrics::counter!("database_commits_unsettled_total").increment(1);
-    let settling = async {
-        loop {
-            match try_settle(shards, bucket, id, attempt).await {
-                Ok(settled) => return settled,
-                Err(error) => tracing::debug!(%error, %bucket, "a commit could not be settled yet"),
-            }
-            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-        }
-    };
-    timeout_at(deadline, settling).await.unwrap_or(Err(Error::Unknown))
-}
-
-async fn try_settle(shards: &Shards, bucket: Bucket, id: Uuid, attempt: Uuid) -> Result<Result<Committed, Error>, Error> {
-    if settled(shards, bucket, id).await? != Some(attempt) {
-        return Ok(Err(Error::Unavailable));
-    }
-    let stamp = shards.current_stamp(bucket).await?;
-    Ok(Ok(Committed { bucket, stamp }))
-}
-
-/// The attempt that committed this id; from now on nothing else will.
-async fn settled(shards: &Shards, bucket: Bucket, id: Uuid) -> Result<Option<Uuid>, Error> {
-    let map = shards.map();
-    let (shard, _) = map.owner(bucket).ok_or(Error::BucketUnavailable)?;
-    let pool = shards.primary(shard, HOLD).await?;
-    // Waits for whoever has inserted the id and not yet ended.
-    let barred: Option<bool> = sqlx::query_scalar(
-        "insert into sharding.writes (bucket, write_id)
-         select $1, $2 from (select sharding.guard($1) as passed) g where g.passed
-         on conflict (bucket, write_id) do nothing returning true",
-    )
-    .bind(bucket.as_i16())
-    .bind(id)
-    .fetch_optional(pool)
-    .await?;
-    if barred.is_some() {
-        return Ok(None);
-    }
-    let attempt = sqlx::query_scalar("select attempt from sharding.writes where bucket = $1 and write_id = $2");
-    Ok(attempt.bind(bucket.as_i16()).bind(id).fetch_one(pool).await?)
 }
 
 impl Deref for Write {
@@ -276,30 +268,12 @@ impl DerefMut for Write {
 
 impl Drop for Write {
     fn drop(&mut self) {
-        if self.open {
+        match self.phase {
+            // It might be inside of a transaction that the driver knows nothing of.
+            Phase::Beginning => self.connection.close_on_drop(),
             // Sent before the next statement on this connection.
-            PgTransactionManager::start_rollback(&mut self.connection);
+            Phase::Open => PgTransactionManager::start_rollback(&mut self.connection),
+            Phase::Ended => {}
         }
-    }
-}
-
-impl Shards {
-    /// One statement on the primary of every shard, in parallel, for housekeeping that takes whatever a shard owns and guards
-    /// each row itself. A shard that fails is logged and gives no rows: the next round asks it again.
-    pub async fn execute_on_all<O: crate::read::Row>(&self, sql: &'static str) -> Vec<O> {
-        let runs = (0..self.clusters().len()).map(async |shard| {
-            let pool = self.primary(shard, std::time::Duration::ZERO).await?;
-            Ok::<_, Error>(sqlx::query_as::<_, O>(sql).fetch_all(pool).await?)
-        });
-        let mut rows = Vec::new();
-        for (shard, result) in futures_util::future::join_all(runs).await.into_iter().enumerate() {
-            match result {
-                Ok(found) => rows.extend(found),
-                Err(error) => {
-                    tracing::warn!(shard = %self.cluster(shard).name(), error = %crate::shards::Cause(&error), "housekeeping failed on a shard");
-                }
-            }
-        }
-        rows
     }
 }

@@ -18,6 +18,7 @@ pub struct Proxy {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Mode {
     Pass,
+    Frozen,
     LoseAnswers,
     Cut,
 }
@@ -42,6 +43,11 @@ impl Proxy {
     /// Requests still reach the server; its answers are lost, and the line breaks with the first of them.
     pub fn lose_answers(&self) {
         self.mode.send_replace(Mode::LoseAnswers);
+    }
+
+    /// Keeps every line open and passes nothing, as a frozen server or a cut without a reset does.
+    pub fn freeze(&self) {
+        self.mode.send_replace(Mode::Frozen);
     }
 
     /// Breaks every line, waits until none stands, and lets no new one stand.
@@ -70,27 +76,29 @@ async fn line(client: TcpStream, server: String, mut mode: watch::Receiver<Mode>
         return Ok(());
     }
     let server = TcpStream::connect(&server).await.context(server)?;
-    let answers = mode.clone();
+    let (requests, answers) = (mode.clone(), mode.clone());
     let ((mut from_client, mut to_client), (mut from_server, mut to_server)) = (client.into_split(), server.into_split());
     tokio::select! {
-        done = tokio::io::copy(&mut from_client, &mut to_server) => done.map(drop)?,
-        done = pass_answers(&mut from_server, &mut to_client, &answers) => done?,
+        done = pass(&mut from_client, &mut to_server, requests, |_| false) => done?,
+        done = pass(&mut from_server, &mut to_client, answers, |mode| mode == Mode::LoseAnswers) => done?,
         _ = mode.wait_for(|mode| *mode == Mode::Cut) => {}
     }
     Ok(())
 }
 
-async fn pass_answers(
-    server: &mut (impl AsyncReadExt + Unpin),
-    client: &mut (impl AsyncWriteExt + Unpin),
-    mode: &watch::Receiver<Mode>,
+async fn pass(
+    from: &mut (impl AsyncReadExt + Unpin),
+    to: &mut (impl AsyncWriteExt + Unpin),
+    mut mode: watch::Receiver<Mode>,
+    breaks: impl Fn(Mode) -> bool,
 ) -> anyhow::Result<()> {
     let mut buffer = vec![0; 16 * 1024];
     loop {
-        let read = server.read(&mut buffer).await?;
-        if read == 0 || *mode.borrow() == Mode::LoseAnswers {
+        let read = from.read(&mut buffer).await?;
+        let mode = *mode.wait_for(|mode| *mode != Mode::Frozen).await?;
+        if read == 0 || breaks(mode) {
             return Ok(());
         }
-        client.write_all(&buffer[..read]).await?;
+        to.write_all(&buffer[..read]).await?;
     }
 }

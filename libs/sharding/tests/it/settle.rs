@@ -1,7 +1,7 @@
 use magnitude_kit::{Connected, Proxy, TestCluster, eventually};
 use magnitude_sharding::{Begun, Error, Freshness, Settings, ShardSettings, WriteId};
 
-use crate::bench::{Bench, bucket, cluster, insert_note, notes};
+use crate::bench::{Bench, add_note, bucket, cluster, insert_note, notes};
 
 /// The first shard behind a line that breaks; the second as it is.
 async fn behind_a_line(cluster: &TestCluster, change: impl Fn(&mut Settings)) -> (Proxy, Connected) {
@@ -53,6 +53,45 @@ async fn a_commit_that_never_arrived_never_will() {
         .await
         .unwrap();
     assert!(barred, "a late commit could still come through");
+}
+
+#[tokio::test]
+async fn a_commit_that_hangs_is_settled_once_a_primary_answers() {
+    let cluster = cluster().await;
+    let (line, connected) = behind_a_line(&cluster, |_| {}).await;
+    let mut write = connected.shards.write(bucket(7)).await.unwrap();
+    insert_note(&mut write, bucket(7), 1).await.unwrap();
+
+    line.freeze();
+    let began = std::time::Instant::now();
+    let commit = tokio::spawn(write.commit());
+    eventually("the node is silent", async || connected.shards.nodes("s1")[0].1.is_none()).await;
+    // The frozen lines break, as those of a dead node do in the end; new ones pass.
+    line.cut().await;
+    line.heal();
+    let outcome = commit.await.unwrap();
+
+    // Whether COMMIT arrived is decided by the fault; that the row says the same is not.
+    let there = notes(&connected.shards, bucket(7), Freshness::Primary).await.unwrap() == [1];
+    assert_eq!(outcome.is_ok(), there, "{outcome:?}");
+    assert!(!matches!(outcome, Err(Error::Unknown)), "it was not settled");
+    assert!(began.elapsed() < std::time::Duration::from_secs(9), "it waited for the whole write deadline");
+}
+
+#[tokio::test]
+async fn a_read_on_a_node_that_froze_goes_to_another() {
+    let cluster = cluster().await;
+    let (settings, mut shards) = cluster.settings();
+    // The primary behind a line; its replicas as they are.
+    let line = Proxy::to(&shards[0].nodes[0]).await.unwrap();
+    shards[0].nodes[0] = line.address();
+    let connected = Connected::new(&settings, &shards).await;
+    add_note(&connected.shards, bucket(7), 1).await.unwrap();
+
+    line.freeze();
+    let read = notes(&connected.shards, bucket(7), Freshness::Primary).await;
+
+    assert_eq!(read.unwrap(), [1], "the standby that received most has it");
 }
 
 #[tokio::test]
