@@ -3,7 +3,7 @@ use magnitude_sharding::{Error, Shards, Write};
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::{Job, JobError};
+use crate::Job;
 
 /// A job whose row was written, to be run inline once its transaction is committed.
 #[must_use = "run it with `run_now` after the commit, or it waits for the sweeper"]
@@ -31,8 +31,8 @@ pub async fn enqueue<J: Serialize>(write: &mut Write, kind: &'static str, job: J
 
 /// Runs the job at once and deletes its row; what fails is logged and left to the sweeper. Returns whether it succeeded.
 pub async fn run_now<S: Sync, J: Job<S>>(shards: &Shards, state: &S, enqueued: Enqueued<J>) -> bool {
-    if let Err(JobError::Retry(error) | JobError::GiveUp(error)) = enqueued.job.run(state).await {
-        tracing::warn!(kind = J::KIND, error = %format_args!("{error:#}"), "a job failed inline: the sweeper tries again");
+    if let Err(error) = enqueued.job.run(state).await {
+        tracing::warn!(kind = J::KIND, error = %format_args!("{:#}", error.cause()), "a job failed inline: the sweeper tries again");
         metrics::counter!("jobs_inline_total", "kind" => J::KIND, "outcome" => "failed").increment(1);
         return false;
     }
@@ -45,6 +45,6 @@ pub async fn run_now<S: Sync, J: Job<S>>(shards: &Shards, state: &S, enqueued: E
 }
 
 pub(crate) async fn delete(shards: &Shards, bucket: Bucket, id: Uuid) -> Result<(), Error> {
-    let sql = "delete from jobs.jobs where bucket = $1 and id = $2 and sharding.guard($1)";
+    let sql = "delete from jobs.jobs where bucket = $1 and id = $2 and (select sharding.guard($1))";
     shards.execute(bucket, sql, |q| q.bind(id)).await.map(drop)
 }

@@ -2,6 +2,7 @@
 
 mod enqueue;
 mod events;
+mod outcome;
 mod registry;
 mod sweep;
 

@@ -1,7 +1,7 @@
 use std::{collections::HashMap, marker::PhantomData, sync::Arc};
 
 use futures_util::future::BoxFuture;
-use magnitude_sharding::Shards;
+use magnitude_sharding::{Error, Shards};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
@@ -18,15 +18,29 @@ pub trait Job<S>: Serialize + DeserializeOwned + Send + Sync + 'static {
 /// Not itself an `Error`, so that `?` turns every error into a retry.
 #[derive(Debug)]
 pub enum JobError {
+    /// A part that it needs is down: try again for as long as that takes. Does not count as a try.
+    Wait(anyhow::Error),
     /// Try again later.
     Retry(anyhow::Error),
     /// It can never succeed: park it.
     GiveUp(anyhow::Error),
 }
 
+impl JobError {
+    pub(crate) fn cause(&self) -> &anyhow::Error {
+        match self {
+            Self::Wait(error) | Self::Retry(error) | Self::GiveUp(error) => error,
+        }
+    }
+}
+
 impl<E: std::error::Error + Send + Sync + 'static> From<E> for JobError {
     fn from(error: E) -> Self {
-        Self::Retry(error.into())
+        let error = anyhow::Error::from(error);
+        match error.downcast_ref() {
+            Some(Error::Unavailable | Error::BucketUnavailable | Error::Busy | Error::Unknown) => Self::Wait(error),
+            _ => Self::Retry(error),
+        }
     }
 }
 

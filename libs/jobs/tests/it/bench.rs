@@ -29,6 +29,8 @@ pub struct Runs(Arc<AtomicUsize>);
 pub enum Obey {
     Succeed,
     Fail,
+    /// As when the shard that it needs has no primary.
+    FindShardDown,
     GiveUp,
 }
 
@@ -40,6 +42,7 @@ impl Job<Runs> for Obey {
         match self {
             Self::Succeed => Ok(()),
             Self::Fail => Err(JobError::Retry(anyhow::anyhow!("told to fail"))),
+            Self::FindShardDown => Err(magnitude_sharding::Error::Unavailable.into()),
             Self::GiveUp => Err(JobError::GiveUp(anyhow::anyhow!("told to give up"))),
         }
     }

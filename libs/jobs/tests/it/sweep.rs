@@ -44,8 +44,7 @@ async fn a_failed_job_is_tried_again_later() {
 async fn a_job_out_of_tries_is_parked() {
     let bench = Bench::new().await;
     drop(bench.enqueue(Obey::Fail).await);
-    let tried = "begin; select sharding.guard(7::smallint); update jobs.jobs set attempt = 11; commit";
-    sqlx::raw_sql(tried).execute(&bench.pool).await.unwrap();
+    set_attempt(&bench, 11).await;
 
     let _sweeper = bench.sweep();
 
@@ -65,14 +64,48 @@ async fn a_job_that_gives_up_is_parked_at_once() {
 }
 
 #[tokio::test]
-async fn a_job_of_an_unknown_kind_is_kept_among_the_dead() {
+async fn a_job_of_an_unknown_kind_is_left_to_a_release_that_knows_it() {
     let bench = Bench::new().await;
-    drop(bench.enqueue_as("Retired", Obey::Succeed).await);
+    drop(bench.enqueue_as("Newer", Obey::Succeed).await);
+    drop(bench.enqueue(Obey::Succeed).await);
 
     let _sweeper = bench.sweep();
 
-    eventually("it is parked", async || bench.dead().await == ["no such kind of job"]).await;
+    eventually("the known one is done", async || bench.runs.count() == 1 && bench.waiting().await == 1).await;
+    assert!(bench.dead().await.is_empty());
+}
+
+#[tokio::test]
+async fn waiting_for_a_shard_that_is_down_is_no_try() {
+    let bench = Bench::new().await;
+    drop(bench.enqueue(Obey::FindShardDown).await);
+    set_attempt(&bench, 11).await;
+
+    let _sweeper = bench.sweep();
+
+    eventually("it ran twice", async || bench.runs.count() == 2).await;
+    assert!(bench.dead().await.is_empty());
+    assert_eq!(bench.waiting().await, 1);
+}
+
+#[tokio::test]
+async fn a_job_whose_last_try_never_ended_is_parked_without_another() {
+    let bench = Bench::new().await;
+    drop(bench.enqueue(Obey::Succeed).await);
+    set_attempt(&bench, 12).await;
+
+    let _sweeper = bench.sweep();
+
+    eventually("it is parked", async || bench.dead().await == ["its last try never ended"]).await;
     assert_eq!(bench.runs.count(), 0);
+}
+
+/// So many tries were made before.
+async fn set_attempt(bench: &Bench, attempt: i32) {
+    let mut transaction = bench.pool.begin().await.unwrap();
+    sqlx::query("select sharding.guard(7::smallint)").execute(&mut *transaction).await.unwrap();
+    sqlx::query("update jobs.jobs set attempt = $1").bind(attempt).execute(&mut *transaction).await.unwrap();
+    transaction.commit().await.unwrap();
 }
 
 #[tokio::test]

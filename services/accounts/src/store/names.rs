@@ -66,7 +66,7 @@ pub async fn release(write: &mut Write, name: &Name, user: Id, version: i64) -> 
 
 /// Some reservations of every shard that expired unconfirmed.
 pub async fn expired(shards: &Shards) -> Vec<Expired> {
-    shards.execute_on_all(EXPIRED).await
+    shards.execute_on_all(EXPIRED, |q| q).await
 }
 
 pub(crate) const INSERT: &str = "
@@ -90,7 +90,7 @@ pub(crate) const FIND: &str = "
 
 pub(crate) const CONFIRM: &str = "
     update names set confirmed = true
-    where bucket = $1 and kind = $2 and name = $3 and user_id = $4 and write_id = $5 and sharding.guard($1)";
+    where bucket = $1 and kind = $2 and name = $3 and user_id = $4 and write_id = $5 and (select sharding.guard($1))";
 
 pub(crate) const FREE: &str = "
     delete from names

@@ -94,7 +94,7 @@ pub(crate) const LIST: &str = "
     order by id desc limit 1000";
 
 pub(crate) const TOUCH: &str = "
-    update sessions set last_used_at = greatest(last_used_at, $3) where bucket = $1 and id = $2 and sharding.guard($1)";
+    update sessions set last_used_at = greatest(last_used_at, $3) where bucket = $1 and id = $2 and (select sharding.guard($1))";
 
 pub(crate) const IS_LIVE: &str = "
     select exists (select from sessions where bucket = $1 and user_id = $2 and id = $3 and revoked_at is null)";
