@@ -10,7 +10,7 @@ const KEY: &str = "idempotencyKey";
 impl From<Error> for ApiError {
     fn from(error: Error) -> Self {
         match error {
-            Error::BucketUnavailable | Error::Unavailable | Error::GivenUp => Self::unavailable(error),
+            Error::BucketUnavailable | Error::Unavailable | Error::Busy | Error::GivenUp => Self::unavailable(error),
             Error::Unknown => Self::outcome_unknown(error),
             Error::InProgress => Self::new(StatusCode::CONFLICT, KEY, "is in use by another request"),
             Error::KeyReused => Self::new(StatusCode::UNPROCESSABLE_ENTITY, KEY, "was used with another body"),
@@ -42,6 +42,7 @@ mod tests {
 
         assert_eq!(status(Error::Unavailable), 503);
         assert_eq!(status(Error::BucketUnavailable), 503);
+        assert_eq!(status(Error::Busy), 503);
         assert_eq!(status(Error::GivenUp), 503);
         assert_eq!(status(Error::Unknown), 504);
         assert_eq!(status(Error::InProgress), 409);

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use axum::{
     extract::{FromRequest, Request},
     http::StatusCode,
@@ -5,6 +7,7 @@ use axum::{
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
 use serde_json::Value;
+use tokio::time::timeout;
 
 use crate::{ApiError, Object};
 
@@ -39,18 +42,23 @@ impl<S: Send + Sync> FromRequest<S> for Body {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
-        let BodyLimit(limit) = request.extensions().get().copied().unwrap_or_default();
-        Self::parse(read(request.into_body(), limit).await?)
+        let BodyLimit { bytes, time } = request.extensions().get().copied().unwrap_or_default();
+        let slow = || ApiError::new(StatusCode::REQUEST_TIMEOUT, "body", "came too slowly");
+        Self::parse(timeout(time, read(request.into_body(), bytes)).await.map_err(|_| slow())??)
     }
 }
 
-/// Put into every request by the layers: `http.max_body_bytes`.
+/// Put into every request by the layers: what a body may take.
 #[derive(Clone, Copy)]
-pub(crate) struct BodyLimit(pub usize);
+pub(crate) struct BodyLimit {
+    pub bytes: usize,
+    /// Shorter than the request's own time: nothing was begun when it is over, and the answer can say so.
+    pub time: Duration,
+}
 
 impl Default for BodyLimit {
     fn default() -> Self {
-        Self(1 << 20)
+        Self { bytes: 1 << 20, time: Duration::from_secs(10) }
     }
 }
 
@@ -115,6 +123,16 @@ mod tests {
 
         assert_eq!(status, StatusCode::PAYLOAD_TOO_LARGE);
         assert_eq!(body, r#"{"errors":{"body":["is too large (maximum is 1048576 bytes)"]}}"#);
+    }
+
+    #[tokio::test]
+    async fn a_body_that_does_not_come_is_refused() {
+        let mut request = Request::new(axum::body::Body::from_stream(futures_util::stream::pending::<Result<Bytes, std::io::Error>>()));
+        request.extensions_mut().insert(BodyLimit { bytes: 10, time: Duration::from_millis(1) });
+
+        let error = Body::from_request(request, &()).await.map(|_| ()).unwrap_err();
+
+        assert_eq!(error.status(), StatusCode::REQUEST_TIMEOUT);
     }
 
     #[test]

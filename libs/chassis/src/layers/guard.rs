@@ -23,7 +23,7 @@ pub(super) async fn guard(State(edge): State<Edge>, mut request: Request, next: 
     if length.is_some_and(|length| length > edge.max_body as u64) {
         return too_large(&edge, request).await;
     }
-    request.extensions_mut().insert(BodyLimit(edge.max_body));
+    request.extensions_mut().insert(BodyLimit { bytes: edge.max_body, time: edge.timeout * 2 / 3 });
     let reads = request.method().is_safe();
     let work = catch(edge.clone(), request, next);
     if reads { read(&edge, work).await } else { write(&edge, work).await }

@@ -1,4 +1,4 @@
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use axum::{
     extract::{MatchedPath, Request, State},
@@ -13,9 +13,11 @@ use crate::answer::Cause;
 
 /// One line of the log and the metrics for every request, in the end's shape.
 pub(super) async fn observe(State(edge): State<Edge>, mut request: Request, next: Next) -> Response {
-    let started = Instant::now();
     let id = request_id::settle(request.headers_mut());
-    let seen = Seen {
+    let mut seen = Seen {
+        started: Instant::now(),
+        status: GONE,
+        error: None,
         id: id.to_str().unwrap_or_default().to_owned(),
         method: name(request.method()),
         route: request.extensions().get::<MatchedPath>().cloned(),
@@ -26,30 +28,40 @@ pub(super) async fn observe(State(edge): State<Edge>, mut request: Request, next
 
     let mut response = edge.shape.finish(response);
     response.headers_mut().insert(request_id::HEADER, id);
-    seen.record(&response, started.elapsed());
+    seen.status = response.status().as_u16();
+    if response.status().is_server_error() {
+        let chained = response.extensions().get::<Cause>().map(|Cause(error)| chain(error));
+        seen.error = Some(chained.unwrap_or_else(|| "no cause was given".to_owned()));
+    }
     response
 }
 
+/// Stands for a client that went away before its answer, as in other servers' logs.
+const GONE: u16 = 499;
+
+/// Recorded when it is dropped, so that a client that goes away leaves its line too.
 struct Seen {
+    started: Instant,
+    status: u16,
+    error: Option<String>,
     id: String,
     method: &'static str,
     route: Option<MatchedPath>,
     path: String,
 }
 
-impl Seen {
-    fn record(self, response: &Response, took: Duration) {
-        let status = response.status().as_u16();
+impl Drop for Seen {
+    fn drop(&mut self) {
+        let took = self.started.elapsed().as_secs_f64();
         // Paths that no route matched are counted together, or anyone could fill the memory with names.
         let route = self.route.as_ref().map_or("unmatched", MatchedPath::as_str).to_owned();
-        metrics::counter!("http_requests_total", "method" => self.method, "route" => route.clone(), "status" => status.to_string())
+        metrics::counter!("http_requests_total", "method" => self.method, "route" => route.clone(), "status" => self.status.to_string())
             .increment(1);
-        metrics::histogram!("http_request_duration_seconds", "method" => self.method, "route" => route.clone()).record(took.as_secs_f64());
+        metrics::histogram!("http_request_duration_seconds", "method" => self.method, "route" => route.clone()).record(took);
 
-        let duration_ms = took.as_secs_f64() * 1000.0;
-        let (method, path, request_id) = (self.method, self.path, self.id);
-        if response.status().is_server_error() {
-            let error = response.extensions().get::<Cause>().map_or_else(|| "no cause was given".to_owned(), |Cause(error)| chain(error));
+        let duration_ms = took * 1000.0;
+        let Self { status, method, path, id: request_id, .. } = self;
+        if let Some(error) = &self.error {
             tracing::error!(status, method, route, path, duration_ms, request_id, error, "request failed");
         } else {
             tracing::info!(status, method, route, path, duration_ms, request_id, "request");

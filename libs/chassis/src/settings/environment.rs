@@ -11,8 +11,15 @@ const FILE: &str = "_FILE";
 /// A layer for each variable `MAGNITUDE_<SECTION>__<KEY>`, so that each problem can name its variable. Its text is read as
 /// the type of the setting's default: a password of digits stays text.
 pub(super) fn layers(defaults: &Dict, variables: impl Iterator<Item = (String, String)>, problems: &mut Vec<String>) -> Vec<Layer> {
-    let mut named: Vec<_> = variables.filter(|(name, _)| name.starts_with(PREFIX) && name.contains("__")).collect();
+    let (mut named, other): (Vec<_>, Vec<_>) =
+        variables.filter(|(name, _)| name.starts_with(PREFIX)).partition(|(name, _)| name.contains("__"));
     named.sort();
+    for (name, _) in other {
+        // Others may use the prefix; what names a section of ours was meant for us.
+        if defaults.contains_key(&name[PREFIX.len()..].to_lowercase()) {
+            problems.push(format!("{name}: a whole section cannot be set: write {name}__<KEY>, or use --settings"));
+        }
+    }
     named
         .into_iter()
         .filter_map(|(name, text)| layer(defaults, &name, text).map_err(|problem| problems.push(format!("{problem} (from {name})"))).ok())

@@ -46,7 +46,12 @@ fn refuse<T>(problems: &[String]) -> anyhow::Result<T> {
 fn read(path: &Path, problems: &mut Vec<String>) -> Option<Layer> {
     let source = path.display().to_string();
     let text = std::fs::read_to_string(path).map_err(|error| problems.push(format!("{source}: cannot be read: {error}"))).ok()?;
-    let dict = Toml::from_str(&text).map_err(|error| problems.push(format!("{source}: is not valid TOML: {error}"))).ok()?;
+    let dict = Toml::from_str(&text)
+        .map_err(|error| {
+            let line = error.span().map_or(1, |span| text[..span.start].lines().count().max(1));
+            problems.push(format!("{source}: is not valid TOML: {} (line {line})", error.message()));
+        })
+        .ok()?;
     Some(Layer { source, dict })
 }
 

@@ -168,3 +168,20 @@ fn a_file_that_is_missing_or_no_toml_is_named() {
     assert!(with(Some(&file.0), &[]).unwrap_err().to_string().contains("is not valid TOML"));
     assert!(with(Some(Path::new("/does/not/exist")), &[]).unwrap_err().to_string().contains("/does/not/exist: cannot be read"));
 }
+
+#[test]
+fn a_line_that_is_no_toml_is_named_but_not_shown() {
+    let file = File::new("broken.toml", "[http]\n[database]\npassword = \"hunter2\"x\n");
+
+    let refused = with(Some(&file.0), &[]).unwrap_err().to_string();
+
+    assert!(refused.contains("broken.toml") && refused.contains("line 3"), "{refused}");
+    assert!(!refused.contains("hunter2"), "{refused}");
+}
+
+#[test]
+fn a_variable_for_a_whole_section_is_refused() {
+    let refused = with(None, &[("MAGNITUDE_SHARDS", "[]")]).unwrap_err().to_string();
+
+    assert!(refused.contains("MAGNITUDE_SHARDS"), "{refused}");
+}
