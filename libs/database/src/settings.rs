@@ -44,7 +44,7 @@ impl Settings {
     }
 
     /// How to connect to `host:port`.
-    pub(crate) fn connect_options(&self, address: &str) -> anyhow::Result<PgConnectOptions> {
+    pub fn connect_options(&self, address: &str) -> anyhow::Result<PgConnectOptions> {
         let (host, port) = address.rsplit_once(':').ok_or_else(|| anyhow::anyhow!("{address:?} is no address: write host:port"))?;
         let port = u16::from_str(port).map_err(|_| anyhow::anyhow!("{address:?} has no valid port: write host:port"))?;
         let tls = match self.tls {

@@ -7,6 +7,7 @@ mod housekeeping;
 mod map;
 mod migrate;
 mod read;
+pub mod reshard;
 mod settle;
 mod shards;
 mod stamp;

@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use magnitude_ids::{BUCKETS, Bucket};
 
 /// Which shard owns each bucket, merged from what every shard says of itself.
@@ -74,8 +76,29 @@ impl Map {
     }
 
     /// Buckets without a single owner.
-    pub fn blocked(&self) -> usize {
-        Bucket::all().filter(|bucket| self.owner(*bucket).is_none()).count()
+    pub fn unowned(&self) -> Vec<Bucket> {
+        Bucket::all().filter(|bucket| self.owner(*bucket).is_none()).collect()
+    }
+
+    pub fn owned_by(&self, shard: usize) -> Vec<Bucket> {
+        Bucket::all().filter(|bucket| self.owner(*bucket).is_some_and(|(owner, _)| owner == shard)).collect()
+    }
+
+    /// A sentence for every bucket that several shards claim.
+    pub fn overlaps(&self, name: impl Fn(usize) -> String) -> Vec<String> {
+        let mut claims: BTreeMap<Bucket, Vec<(usize, i64)>> = BTreeMap::new();
+        for (shard, claimed) in self.claims.iter().enumerate() {
+            for (bucket, epoch) in claimed.iter().flat_map(|claims| &claims.buckets) {
+                claims.entry(*bucket).or_default().push((shard, *epoch));
+            }
+        }
+        let several = claims.into_iter().filter(|(_, claims)| claims.len() > 1);
+        let sentence = |(bucket, claims): (Bucket, Vec<(usize, i64)>)| {
+            let who: Vec<_> = claims.iter().map(|(shard, epoch)| format!("{} (epoch {epoch})", name(*shard))).collect();
+            let outcome = self.owner(bucket).map_or("nobody gets it".to_owned(), |(owner, _)| format!("{} has it", name(owner)));
+            format!("bucket {bucket} is claimed by {}: {outcome}", who.join(" and "))
+        };
+        several.map(sentence).collect()
     }
 }
 
@@ -138,6 +161,6 @@ mod tests {
         let map = Map::empty(1).next(vec![Some(claims(3, 1, 0..4095))]);
 
         assert!(map.complete().is_none());
-        assert_eq!(map.blocked(), 1);
+        assert_eq!(map.unowned(), [bucket(4095)]);
     }
 }

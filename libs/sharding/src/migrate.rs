@@ -15,8 +15,8 @@ pub struct Migrations {
     migrator: Migrator,
 }
 
-/// The lock that keeps two `migrate` from one shard: the bytes of "migrate" as a number.
-const LOCK: i64 = 0x006d_6967_7261_7465;
+/// The lock that keeps two `migrate`, or one and a move of buckets, from one shard: the bytes of "migrate" as a number.
+pub(crate) const LOCK: i64 = 0x006d_6967_7261_7465;
 
 impl Migrations {
     pub fn new(owner: &'static str, mut migrator: Migrator) -> Self {

@@ -75,6 +75,9 @@ impl Shards {
             loop {
                 let seen = self.map().generation;
                 self.refresh(seen).await;
+                if self.map().heard_all() {
+                    self.heal_moves().await;
+                }
                 // Until the first full answer there is nothing to serve from, so ask more often.
                 tokio::time::sleep(if self.map().heard_all() { REFRESH } else { self.0.settings_poll() }).await;
             }
@@ -98,11 +101,20 @@ impl Shards {
             );
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        let blocked = self.map().blocked();
-        if blocked > 0 {
-            tracing::error!(blocked, "buckets that no shard, or more than one, owns: requests for them fail");
-        }
+        self.report();
         Ok(())
+    }
+
+    /// Says plainly what is wrong with the map.
+    fn report(&self) {
+        let map = self.map();
+        for overlap in map.overlaps(|shard| self.cluster(shard).name().to_string()) {
+            tracing::error!("{overlap}");
+        }
+        let blocked = map.unowned();
+        if !blocked.is_empty() {
+            tracing::error!(blocked = blocked.len(), first = %blocked[0], "buckets that no shard, or more than one, owns: requests for them fail");
+        }
     }
 
     pub fn names(&self) -> Vec<ShardName> {

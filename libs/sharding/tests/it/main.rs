@@ -5,4 +5,5 @@ mod guard;
 mod keys;
 mod map;
 mod reads;
+mod reshard;
 mod settle;

@@ -1,0 +1,306 @@
+use std::{collections::BTreeMap, future::Future};
+
+use anyhow::{Context, bail, ensure};
+use magnitude_ids::Bucket;
+use sqlx::{Connection, PgConnection};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use super::{
+    command::{Buckets, Move, Order, Which},
+    copy, drop, flip, plan,
+    plan::{Part, in_words},
+    preflight,
+    record::{self, Record},
+    side::{Admin, Side},
+    verify,
+};
+use crate::{Settings, ShardSettings, Shards};
+
+/// A command at work on the shards of one service.
+pub struct Reshard {
+    shards: Shards,
+    /// The service's settings, as the administrator.
+    settings: Settings,
+    admin: Admin,
+    /// Tests end the command at a step, as a crash would.
+    stop_at: Option<&'static str>,
+}
+
+/// Carries out a command. `user` finds the bucket of a username, for `isolate`.
+pub async fn run<F: Future<Output = anyhow::Result<Option<Bucket>>>>(
+    settings: &Settings,
+    admin: &Admin,
+    shards: &[ShardSettings],
+    order: Order,
+    user: impl FnOnce(String) -> F,
+) -> anyhow::Result<()> {
+    ensure!(!admin.user.is_empty(), "reshard.user is not set: resharding needs the name and password of a superuser of the shards");
+    let (connected, watch) = Shards::connect(settings, shards, CancellationToken::new())?;
+    let reshard = Reshard::new(connected, settings, admin);
+    let work = async {
+        reshard.shards.ready().await?;
+        match order {
+            Order::Plan(which) => reshard.plan(&which),
+            Order::Move(order) => reshard.run_moves(&order).await,
+            Order::Isolate { user: name, user_id, to, dry_run } => {
+                let bucket = match (name, user_id) {
+                    (Some(name), _) => user(name.clone()).await?.with_context(|| format!("there is no user {name}"))?,
+                    (None, Some(id)) => id.parse::<magnitude_ids::Id>().context("--user-id is no id")?.bucket(),
+                    (None, None) => bail!("say whose bucket: --user or --user-id"),
+                };
+                let which = Which { spread: false, buckets: Some(Buckets(vec![bucket])), to: Some(to) };
+                reshard.run_moves(&Move { which, batch: 1, dry_run }).await
+            }
+            Order::Status => reshard.status().await,
+            Order::Abort => reshard.abort().await,
+        }
+    };
+    tokio::select! {
+        done = work => done,
+        () = watch => bail!("the shards are no longer watched"),
+    }
+}
+
+impl Reshard {
+    pub fn new(shards: Shards, settings: &Settings, admin: &Admin) -> Self {
+        let mut settings = settings.clone();
+        settings.user.clone_from(&admin.user);
+        settings.password.clone_from(&admin.password);
+        Self { shards, settings, admin: admin.clone(), stop_at: None }
+    }
+
+    /// Ends every move right after this step, without cleaning up: what a kill does.
+    #[must_use]
+    pub fn stopping_at(mut self, step: &'static str) -> Self {
+        self.stop_at = Some(step);
+        self
+    }
+
+    fn plan(&self, which: &Which) -> anyhow::Result<()> {
+        for part in self.parts(which)? {
+            println!("{}", self.in_words(&part));
+        }
+        Ok(())
+    }
+
+    fn in_words(&self, part: &Part) -> String {
+        let name = |shard: usize| self.shards.cluster(shard).name();
+        format!("{} buckets from {} to {}: {}", part.buckets.len(), name(part.from), name(part.to), in_words(&part.buckets))
+    }
+
+    /// What is asked for, by source and target. Refused as a whole if a part of it cannot be.
+    fn parts(&self, which: &Which) -> anyhow::Result<Vec<Part>> {
+        let map = self.shards.map();
+        if which.spread {
+            ensure!(map.unowned().is_empty(), "some buckets have no owner, or several: see `reshard status`");
+            let owned = (0..self.shards.clusters().len()).map(|shard| map.owned_by(shard));
+            return Ok(plan::spread(&owned.collect::<Vec<_>>()));
+        }
+        let (Some(Buckets(buckets)), Some(to)) = (&which.buckets, &which.to) else { bail!("say which: --spread, or --buckets with --to") };
+        let to = self.shards.index(to)?;
+        let mut by_source: BTreeMap<usize, Vec<Bucket>> = BTreeMap::new();
+        for bucket in buckets {
+            let (from, _) =
+                map.owner(*bucket).with_context(|| format!("bucket {bucket} has no owner, or several: see `reshard status`"))?;
+            ensure!(from != to, "shard {} owns bucket {bucket} already", self.shards.cluster(to).name());
+            by_source.entry(from).or_default().push(*bucket);
+        }
+        Ok(by_source.into_iter().map(|(from, buckets)| Part { from, to, buckets }).collect())
+    }
+
+    async fn run_moves(&self, order: &Move) -> anyhow::Result<()> {
+        let parts = self.parts(&order.which)?;
+        if parts.is_empty() {
+            println!("Nothing to move: the buckets are even.");
+        }
+        for part in &parts {
+            println!("{}", self.in_words(part));
+            self.check(part).await?;
+        }
+        if order.dry_run {
+            println!("Nothing was changed: --dry-run.");
+            return Ok(());
+        }
+        let all: usize = parts.iter().map(|part| part.buckets.len()).sum();
+        let mut done = 0;
+        for part in parts {
+            for buckets in part.buckets.chunks(order.batch.max(1)) {
+                self.move_buckets(part.from, part.to, buckets).await?;
+                done += buckets.len();
+                println!("{:3} %  {done} of {all} buckets moved", done * 100 / all);
+            }
+        }
+        Ok(())
+    }
+
+    /// Refuses what cannot go well, before anything changes.
+    async fn check(&self, part: &Part) -> anyhow::Result<()> {
+        for shard in [part.from, part.to] {
+            preflight::nodes_answer(&self.shards, shard)?;
+        }
+        let (mut source, mut target) = self.sides(part.from, part.to).await?;
+        preflight::schemas_agree(&mut source, &mut target).await?;
+        preflight::source_owns(&mut source, &part.buckets).await?;
+        preflight::has_room(&mut source, &mut target, part.buckets.len()).await
+    }
+
+    /// Both sides, locked against another move or migration.
+    async fn sides(&self, from: usize, to: usize) -> anyhow::Result<(Side, Side)> {
+        let mut source = Side::open(&self.shards, &self.settings, from).await?;
+        let mut target = Side::open(&self.shards, &self.settings, to).await?;
+        source.lock().await?;
+        target.lock().await?;
+        Ok((source, target))
+    }
+
+    /// Moves buckets together. A failure before the release undoes everything; after it, what is left is taken up by the next command.
+    pub async fn move_buckets(&self, from: usize, to: usize, buckets: &[Bucket]) -> anyhow::Result<()> {
+        self.finish_unfinished(&[from, to]).await?;
+        preflight::replicas_keep_up(&self.shards, [from, to]).await?;
+        let (mut source, mut target) = self.sides(from, to).await?;
+        preflight::schemas_agree(&mut source, &mut target).await?;
+        preflight::source_owns(&mut source, buckets).await?;
+        let id = Uuid::new_v4();
+        let numbers: Vec<i16> = buckets.iter().map(|bucket| bucket.as_i16()).collect();
+        match self.hand_over(&mut source, &mut target, id, &numbers).await {
+            Ok(()) => Ok(()),
+            Err(error) if error.is::<Stopped>() => Err(error),
+            Err(error) => {
+                // The connections may be what failed: what cannot be undone now is undone by the next command.
+                std::mem::drop((source, target));
+                if let Err(undone) = self.finish_unfinished(&[from, to]).await {
+                    tracing::warn!(error = %format_args!("{undone:#}"), "what the move left could not be taken away yet: run `reshard abort`");
+                }
+                Err(error)
+            }
+        }
+    }
+
+    async fn hand_over(&self, source: &mut Side, target: &mut Side, id: Uuid, buckets: &[i16]) -> anyhow::Result<()> {
+        record::begin(source, target, id, buckets).await?;
+        self.reached("begun")?;
+        // An earlier move that was given up may have left copies.
+        drop::rows(&mut target.connection, buckets).await?;
+        copy::start(source, target, &self.admin, &self.settings.name, id, buckets).await?;
+        self.reached("subscribed")?;
+        copy::wait_copied(target, id, |ready, all| tracing::debug!(ready, all, "tables copied")).await?;
+        self.reached("copied")?;
+        verify::streaming(source, target, id, buckets).await?;
+        self.reached("verified")?;
+        let fence = flip::fence(source, target, buckets).await?;
+        self.reached("fenced")?;
+        // What the target had before anybody could write to it there: compared at leisure, when the writers are back.
+        let mut still = Side::open(&self.shards, &self.settings, target.shard).await?;
+        let mut snapshot = still.connection.begin_with("begin isolation level repeatable read read only").await?;
+        sqlx::query("select 1 from sharding.buckets limit 1").execute(&mut *snapshot).await?;
+        flip::release(source, target, (id, fence), buckets).await?;
+        self.reached("released")?;
+        flip::claim(source, target, id, buckets).await?;
+        self.reached("claimed")?;
+        drop::subscription(&mut target.connection, id).await?;
+        drop::publication(&mut source.connection, id).await?;
+        verify::at_rest(&mut source.connection, &mut snapshot, buckets).await?;
+        snapshot.rollback().await?;
+        self.reached("compared")?;
+        end(source, target, id, buckets).await
+    }
+
+    fn reached(&self, step: &'static str) -> anyhow::Result<()> {
+        tracing::debug!(step, "a move reached a step");
+        if self.stop_at == Some(step) { Err(Stopped.into()) } else { Ok(()) }
+    }
+
+    /// Takes up what commands that were killed have left on these shards: undone before the release, finished after it.
+    async fn finish_unfinished(&self, of: &[usize]) -> anyhow::Result<usize> {
+        let mut left: BTreeMap<Uuid, (usize, Record)> = BTreeMap::new();
+        for shard in of {
+            let mut side = Side::open(&self.shards, &self.settings, *shard).await?;
+            for record in record::unfinished(&mut side.connection).await? {
+                left.entry(record.id).or_insert((*shard, record));
+            }
+        }
+        for (shard, record) in left.values() {
+            let peer = self.shards.index(&record.peer)?;
+            let (from, to) = if record.side == "source" { (*shard, peer) } else { (peer, *shard) };
+            let (mut source, mut target) = self.sides(from, to).await?;
+            self.take_up(&mut source, &mut target, record).await.with_context(|| format!("the unfinished move {}", record.id))?;
+        }
+        Ok(left.len())
+    }
+
+    async fn take_up(&self, source: &mut Side, target: &mut Side, record: &Record) -> anyhow::Result<()> {
+        let (id, buckets) = (record.id, &record.buckets);
+        flip::lower(&mut source.connection, buckets).await?;
+        if was_released(&mut source.connection, id).await? {
+            flip::claim(source, target, id, buckets).await?;
+            drop::subscription(&mut target.connection, id).await?;
+            drop::publication(&mut source.connection, id).await?;
+            println!("A move of {} buckets from {} to {} was finished.", buckets.len(), source.name, target.name);
+            return end(source, target, id, buckets).await;
+        }
+        drop::subscription(&mut target.connection, id).await?;
+        drop::publication(&mut source.connection, id).await?;
+        drop::rows(&mut target.connection, buckets).await?;
+        for side in [source, target] {
+            drop::markers(&mut side.connection, buckets).await?;
+            record::step(&mut side.connection, id, "aborted").await?;
+        }
+        println!("A move of {} buckets that had not ended was undone.", buckets.len());
+        Ok(())
+    }
+
+    async fn abort(&self) -> anyhow::Result<()> {
+        let all: Vec<usize> = (0..self.shards.clusters().len()).collect();
+        if self.finish_unfinished(&all).await? == 0 {
+            println!("No move is under way.");
+        }
+        Ok(())
+    }
+
+    /// Fails when something needs attention.
+    async fn status(&self) -> anyhow::Result<()> {
+        let map = self.shards.map();
+        for (shard, cluster) in self.shards.clusters().iter().enumerate() {
+            let owned = map.owned_by(shard);
+            println!("{}: {} buckets ({})", cluster.name(), owned.len(), in_words(&owned));
+        }
+        for line in map.overlaps(|shard| self.shards.cluster(shard).name().to_string()) {
+            println!("{line}");
+        }
+        let mut unfinished = 0;
+        for shard in 0..self.shards.clusters().len() {
+            let mut side = Side::open(&self.shards, &self.settings, shard).await?;
+            for record in record::unfinished(&mut side.connection).await?.into_iter().filter(|record| record.side == "source") {
+                unfinished += 1;
+                println!("{}: a move of {} buckets to {} is at `{}`", side.name, record.buckets.len(), record.peer, record.step);
+            }
+        }
+        let nobodys = map.unowned();
+        if !nobodys.is_empty() {
+            bail!("buckets {} have no owner, or several: requests for them fail", in_words(&nobodys));
+        }
+        println!("{}", if unfinished == 0 { "No move is under way." } else { "If no command is running: `reshard abort`." });
+        Ok(())
+    }
+}
+
+/// The source's rows go, and with them the move.
+async fn end(source: &mut Side, target: &mut Side, id: Uuid, buckets: &[i16]) -> anyhow::Result<()> {
+    drop::rows(&mut source.connection, buckets).await?;
+    for side in [source, target] {
+        drop::markers(&mut side.connection, buckets).await?;
+        record::step(&mut side.connection, id, "done").await?;
+    }
+    Ok(())
+}
+
+/// Whether the source let go in this move: its record says so in the transaction of the release.
+async fn was_released(source: &mut PgConnection, id: Uuid) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar("select exists (select from sharding.moves where id = $1 and step = 'released')").bind(id).fetch_one(source).await
+}
+
+/// A test ended the command here.
+#[derive(Debug, thiserror::Error)]
+#[error("stopped")]
+struct Stopped;
