@@ -1,15 +1,17 @@
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use magnitude_sharding::{Error, ShardFreshness, Shards};
 
 /// The most used tags of the list.
-const POPULAR: usize = 50;
+const POPULAR: u16 = 50;
 /// The fewest and the most of recently used ones.
 const RECENT: usize = 50;
 const MOST: usize = 1_000;
-/// How many of its most used tags a shard names: a tag among the first 50 of all is among these of some shard, or as
-/// little used as the last of them.
-const CANDIDATES: i64 = 200;
+/// More candidates than this a shard does not name. The most used tags are exact while no shard has more tags above its share;
+/// past that many nearly equal ones, which of them are listed is not.
+const CANDIDATES: i64 = 5_000;
+/// A tag has a row a bucket, so a shard gives more rows than the list has places.
+const ROWS: i64 = 4_000;
 
 /// The 50 most used tags and those used within the last minute, at least the 50 most recent, 1 000 in all at most.
 pub async fn list(shards: &Shards, freshness: &ShardFreshness) -> Result<Vec<String>, Error> {
@@ -23,30 +25,37 @@ pub async fn list(shards: &Shards, freshness: &ShardFreshness) -> Result<Vec<Str
     Ok(tags)
 }
 
+/// In three questions to each shard, however the uses are spread. Its own most used tags give a count that the list's last tag
+/// has at least; a tag that is used more than that is above an equal share of it on some shard, so the tags above their
+/// share are all that can be in the list; those are counted.
 async fn popular(shards: &Shards, freshness: &ShardFreshness) -> Result<Vec<String>, Error> {
-    let candidates = "select tag from tag_counts where articles > 0 and (select sharding.covers($1))
-                      group by tag order by sum(articles) desc, tag limit $2";
-    let candidates: Vec<(String,)> = shards.fetch_from_all(freshness, candidates, |q| q.bind(CANDIDATES)).await?;
-    let candidates: Vec<_> = candidates.into_iter().map(|(tag,)| tag).collect();
-    let counts = "select tag, sum(articles)::bigint from tag_counts where tag = any($2) and articles > 0 and (select sharding.covers($1)) group by tag";
-    let counts: Vec<(String, i64)> = shards.fetch_from_all(freshness, counts, |q| q.bind(&candidates)).await?;
+    let top = sums(shards.fetch_from_all(freshness, TOP, |q| q.bind(i64::from(POPULAR))).await?);
+    let last = top.get(usize::from(POPULAR) - 1).map_or(0, |(_, count)| *count);
+    let share = last / i64::try_from(shards.names().len()).unwrap_or(i64::MAX);
+    let above: Vec<(String,)> = shards.fetch_from_all(freshness, ABOVE, |q| q.bind(share).bind(CANDIDATES)).await?;
+    let candidates: HashSet<_> = top.into_iter().map(|(tag, _)| tag).chain(above.into_iter().map(|(tag,)| tag)).collect();
+    let candidates: Vec<_> = candidates.into_iter().collect();
+    let counted = sums(shards.fetch_from_all(freshness, COUNTS, |q| q.bind(&candidates)).await?);
+    Ok(counted.into_iter().take(usize::from(POPULAR)).map(|(tag, _)| tag).collect())
+}
+
+/// Adds what the shards counted; the most used first.
+fn sums(counts: Vec<(String, i64)>) -> Vec<(String, i64)> {
     let mut sums: HashMap<String, i64> = HashMap::new();
     for (tag, count) in counts {
         *sums.entry(tag).or_default() += count;
     }
     let mut sums: Vec<_> = sums.into_iter().collect();
     sums.sort_unstable_by(|(a_tag, a), (b_tag, b)| b.cmp(a).then_with(|| a_tag.cmp(b_tag)));
-    Ok(sums.into_iter().take(POPULAR).map(|(tag, _)| tag).collect())
+    sums
 }
 
+/// Ages are told by each shard's own clock.
 async fn recent(shards: &Shards, freshness: &ShardFreshness) -> Result<Vec<String>, Error> {
-    // A tag has a row a bucket, so a shard gives more rows than the list has places. Ages are told by the shard's own clock.
-    let sql = "select tag, (extract(epoch from clock_timestamp() - last_used_at) * 1000)::bigint from tag_counts
-               where articles > 0 and (select sharding.covers($1)) order by last_used_at desc limit $2";
-    let mut rows: Vec<(String, i64)> = shards.fetch_from_all(freshness, sql, |q| q.bind(4 * 1_000_i64)).await?;
+    let mut rows: Vec<(String, i64)> = shards.fetch_from_all(freshness, LATEST, |q| q.bind(ROWS)).await?;
     rows.sort_unstable_by_key(|(_, age)| *age);
     let mut tags: Vec<String> = Vec::new();
-    let mut seen = std::collections::HashSet::new();
+    let mut seen = HashSet::new();
     for (tag, age_ms) in rows {
         if tags.len() >= RECENT && age_ms > 60_000 {
             break;
@@ -57,3 +66,19 @@ async fn recent(shards: &Shards, freshness: &ShardFreshness) -> Result<Vec<Strin
     }
     Ok(tags)
 }
+
+pub(crate) const TOP: &str = "
+    select tag, sum(articles)::bigint from tag_counts where articles > 0 and (select sharding.covers($1))
+    group by tag order by sum(articles) desc, tag limit $2";
+
+pub(crate) const ABOVE: &str = "
+    select tag from tag_counts where articles > 0 and (select sharding.covers($1))
+    group by tag having sum(articles) > $2::bigint order by sum(articles) desc, tag limit $3";
+
+pub(crate) const COUNTS: &str = "
+    select tag, sum(articles)::bigint from tag_counts
+    where tag = any($2) and articles > 0 and (select sharding.covers($1)) group by tag";
+
+pub(crate) const LATEST: &str = "
+    select tag, (extract(epoch from clock_timestamp() - last_used_at) * 1000)::bigint from tag_counts
+    where articles > 0 and (select sharding.covers($1)) order by last_used_at desc limit $2";

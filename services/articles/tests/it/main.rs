@@ -3,6 +3,7 @@
 mod favorites;
 mod lists;
 mod ordering;
+mod tags;
 
 use std::time::SystemTime;
 
