@@ -2,10 +2,10 @@
 
 pub mod article;
 mod fields;
-mod jobs;
+pub mod jobs;
 mod keyspaces;
 mod routes;
-mod settings;
+pub mod settings;
 pub mod slug;
 pub mod store;
 mod view;
@@ -30,6 +30,20 @@ pub struct App {
     pub social: SocialClient,
 }
 
+impl App {
+    /// Connects to nothing yet but the shards, which the caller watches.
+    pub fn new(settings: &Settings, shards: Shards) -> anyhow::Result<Self> {
+        let accounts = AccountsClient::new(&settings.internal)?;
+        Ok(Self {
+            cache: Cache::new(&settings.cache, Articles::NAME, shards.clone())?,
+            sessions: Sessions::new(&settings.sessions, accounts.clone())?,
+            social: SocialClient::new(&settings.internal)?,
+            accounts,
+            shards,
+        })
+    }
+}
+
 impl FromRef<App> for Sessions {
     fn from_ref(app: &App) -> Self {
         app.sessions.clone()
@@ -50,12 +64,8 @@ impl Service for Articles {
         shards.ready().await?;
         magnitude_sharding::check_schema(&shards, &migrations()).await?;
 
-        let cache = Cache::new(&settings.cache, Self::NAME, shards.clone())?;
-        tasks.spawn("cache", cache.repair(tasks.stop()));
-        let accounts = AccountsClient::new(&settings.internal)?;
-        let sessions = Sessions::new(&settings.sessions, accounts.clone())?;
-        let social = SocialClient::new(&settings.internal)?;
-        let app = App { shards: shards.clone(), cache, sessions, accounts, social };
+        let app = App::new(&settings, shards.clone())?;
+        tasks.spawn("cache", app.cache.repair(tasks.stop()));
         tasks.spawn("jobs", jobs().sweep(shards, app.clone(), tasks.stop()));
         Ok(Routers { public: routes::public(app, settings.bench), internal: axum::Router::new() })
     }

@@ -3,24 +3,26 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Response},
 };
-use magnitude_chassis::{ApiError, Body, Idempotency, Json, Path, answer};
+use magnitude_chassis::{ApiError, Body, Idempotency, Json, answer};
 use magnitude_contract::articles::ArticleAnswer;
-use magnitude_jobs::{enqueue, run_now};
+use magnitude_ids::Id;
+use magnitude_jobs::{Job, enqueue, run_now};
 use magnitude_session::{SignedIn, Viewer};
-use magnitude_sharding::Begun;
+use magnitude_sharding::{Answer, Begun};
 
+use super::{Slug, commit, find, id_of, tell_again};
 use crate::{
     App,
     article::{Article, Favorites},
     fields,
     jobs::{RetractFavorites, VoidArticle},
-    keyspaces, store,
+    keyspaces, slug, store,
     view::{self, Authors},
 };
 
 /// `GET /api/articles/{slug}`.
-pub async fn show(State(app): State<App>, Viewer(viewer): Viewer, Path(slug): Path<String>) -> Result<Json<ArticleAnswer>, ApiError> {
-    let article = super::find(&app, &slug).await?;
+pub async fn show(State(app): State<App>, Viewer(viewer): Viewer, slug: Slug) -> Result<Json<ArticleAnswer>, ApiError> {
+    let article = find(&app, id_of(slug)?).await?;
     Ok(Json(ArticleAnswer { article: view::article(&app, viewer.as_ref(), &article).await? }))
 }
 
@@ -38,56 +40,67 @@ pub async fn create(
     let id = idempotency.write_id(&session.user.to_string(), &body.bytes);
     let mut write = match app.shards.begin(session.user.bucket(), &id).await? {
         Begun::New(write) => write,
-        Begun::Repeated(first) => return Ok(answer(first)),
+        Begun::Repeated(first) => return repeated(&app, session.user, first).await,
     };
     let article = store::articles::insert(&mut write, session.user, new).await?;
     let body = ArticleAnswer { article: view::compose(&article.head, Some(&article.body), Favorites::default(), &authors) };
     write.keep_answer(201, &to_json(&body)).await?;
-    let committed = write.commit().await?;
-    app.cache.wrote(&committed, &keyspaces::voids(article.head.id, article.head.version)).await;
+    commit(&app, write, &keyspaces::voids(article.head.id, article.head.version)).await?;
     Ok((StatusCode::CREATED, Json(body)).into_response())
+}
+
+/// The slug in the first answer tells what "there is no such article" must not be believed of any more.
+async fn repeated(app: &App, author: Id, first: Answer) -> Result<Response, ApiError> {
+    let body: serde_json::Value = serde_json::from_str(&first.body).map_err(ApiError::internal)?;
+    let id = body["article"]["slug"].as_str().and_then(slug::id);
+    tell_again(app, author.bucket(), &id.map_or_else(Vec::new, |id| keyspaces::voids(id, 1))).await?;
+    Ok(answer(first))
 }
 
 /// `PUT /api/articles/{slug}`.
 pub async fn update(
     State(app): State<App>,
     SignedIn { session, .. }: SignedIn,
-    Path(slug): Path<String>,
+    slug: Slug,
     body: Result<Body, ApiError>,
 ) -> Result<Json<ArticleAnswer>, ApiError> {
-    let id = super::id_of(&slug)?;
+    let id = id_of(slug)?;
+    // All that the answer needs of others, before the transaction. Only its author may change an article, and follows nobody there.
+    let authors = Authors::load(&app, None, &[session.user]).await?;
     let mut write = app.shards.write(id.bucket()).await?;
     let old = store::articles::lock(&mut write, id).await?;
     let old = owned(old, session.user)?;
-    let changes = fields::changes(&body?)?;
-    let article = store::articles::update(&mut write, &old, changes).await?;
+    let article = store::articles::update(&mut write, &old, fields::changes(&body?)?).await?;
+    let favorites = store::favorites::of_one(&mut write, id, session.user).await?;
     let void = VoidArticle { article: id, version: article.head.version };
-    let void = enqueue(&mut write, "void_article", void).await?;
-    let committed = write.commit().await?;
-    app.cache.wrote(&committed, &[]).await;
+    let void = enqueue(&mut write, VoidArticle::KIND, void).await?;
+    // Voided with the stamps, and by the job: what this process could not tell Redis it does not believe itself meanwhile.
+    commit(&app, write, &keyspaces::voids(id, article.head.version)).await?;
     run_now(&app.shards, &app, void).await;
-    Ok(Json(ArticleAnswer { article: view::article(&app, Some(&session), &article).await? }))
+    Ok(Json(ArticleAnswer { article: view::compose(&article.head, Some(&article.body), favorites, &authors) }))
 }
 
 /// `DELETE /api/articles/{slug}`.
-pub async fn delete(State(app): State<App>, SignedIn { session, .. }: SignedIn, Path(slug): Path<String>) -> Result<StatusCode, ApiError> {
-    let id = super::id_of(&slug)?;
+pub async fn delete(State(app): State<App>, SignedIn { session, .. }: SignedIn, slug: Slug) -> Result<StatusCode, ApiError> {
+    let id = id_of(slug)?;
     let mut write = app.shards.write(id.bucket()).await?;
     store::favorites::close(&mut write, id).await?;
     let old = store::articles::lock(&mut write, id).await?;
     let old = owned(old, session.user)?;
     let favorites = store::articles::delete(&mut write, &old.head).await?;
-    let favorites = favorites.into_iter().filter_map(|(user, version)| Some((magnitude_ids::Id::from_i64(user)?, version))).collect();
-    let retract = enqueue(&mut write, "retract_favorites", RetractFavorites { article: id, favorites }).await?;
-    let void = enqueue(&mut write, "void_article", VoidArticle { article: id, version: old.head.version + 1 }).await?;
-    let committed = write.commit().await?;
-    app.cache.wrote(&committed, &[]).await;
-    futures_util::join!(run_now(&app.shards, &app, void), run_now(&app.shards, &app, retract));
+    let retract = RetractFavorites::enqueue_all(&mut write, id, &favorites).await?;
+    let void = VoidArticle { article: id, version: old.head.version + 1 };
+    let void = enqueue(&mut write, VoidArticle::KIND, void).await?;
+    commit(&app, write, &keyspaces::voids(id, old.head.version + 1)).await?;
+    run_now(&app.shards, &app, void).await;
+    for chunk in retract {
+        run_now(&app.shards, &app, chunk).await;
+    }
     Ok(StatusCode::NO_CONTENT)
 }
 
 /// 404 comes before 403.
-fn owned(article: Option<Article>, user: magnitude_ids::Id) -> Result<Article, ApiError> {
+fn owned(article: Option<Article>, user: Id) -> Result<Article, ApiError> {
     let article = article.ok_or_else(|| ApiError::not_found("article"))?;
     if article.head.author == user { Ok(article) } else { Err(ApiError::forbidden("article")) }
 }

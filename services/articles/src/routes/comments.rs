@@ -1,6 +1,6 @@
 use axum::{
     extract::State,
-    http::StatusCode,
+    http::{StatusCode, Uri},
     response::{IntoResponse, Response},
 };
 use magnitude_chassis::{ApiError, Body, Idempotency, Json, Path, answer};
@@ -8,16 +8,15 @@ use magnitude_contract::articles::{CommentAnswer, CommentsAnswer};
 use magnitude_session::{SignedIn, Viewer};
 use magnitude_sharding::Begun;
 
+use super::{Slug, articles::to_json, commit, find, id_of, tell_again};
 use crate::{
-    App, fields,
-    routes::articles::to_json,
-    store,
+    App, fields, store,
     view::{self, Authors},
 };
 
 /// `GET /api/articles/{slug}/comments`, newest last.
-pub async fn list(State(app): State<App>, Viewer(viewer): Viewer, Path(slug): Path<String>) -> Result<Json<CommentsAnswer>, ApiError> {
-    let article = super::find(&app, &slug).await?;
+pub async fn list(State(app): State<App>, Viewer(viewer): Viewer, slug: Slug) -> Result<Json<CommentsAnswer>, ApiError> {
+    let article = find(&app, id_of(slug)?).await?;
     let id = article.head.id;
     let comments = store::comments::list(&app.shards, app.cache.freshness(id.bucket()).await, id).await?;
     let mut authors: Vec<_> = comments.iter().map(|comment| comment.author).collect();
@@ -31,25 +30,27 @@ pub async fn list(State(app): State<App>, Viewer(viewer): Viewer, Path(slug): Pa
 pub async fn create(
     State(app): State<App>,
     SignedIn { session, .. }: SignedIn,
-    Path(slug): Path<String>,
+    slug: Slug,
     idempotency: Result<Idempotency, ApiError>,
     body: Result<Body, ApiError>,
 ) -> Result<Response, ApiError> {
-    let article = super::find(&app, &slug).await?.head.id;
+    let article = find(&app, id_of(slug)?).await?.head.id;
     let (idempotency, body) = (idempotency?, body?);
     let text = fields::comment(&body)?;
     let authors = Authors::load(&app, None, &[session.user]).await?;
     let id = idempotency.write_id(&session.user.to_string(), &body.bytes);
     let mut write = match app.shards.begin(article.bucket(), &id).await? {
         Begun::New(write) => write,
-        Begun::Repeated(first) => return Ok(answer(first)),
+        Begun::Repeated(first) => {
+            tell_again(&app, article.bucket(), &[]).await?;
+            return Ok(answer(first));
+        }
     };
     let comment = store::comments::insert(&mut write, article, session.user, &text).await?;
     let comment = comment.ok_or_else(|| ApiError::not_found("article"))?;
     let body = CommentAnswer { comment: view::comment(&comment, &authors) };
     write.keep_answer(201, &to_json(&body)).await?;
-    let committed = write.commit().await?;
-    app.cache.wrote(&committed, &[]).await;
+    commit(&app, write, &[]).await?;
     Ok((StatusCode::CREATED, Json(body)).into_response())
 }
 
@@ -57,9 +58,14 @@ pub async fn create(
 pub async fn delete(
     State(app): State<App>,
     SignedIn { session, .. }: SignedIn,
-    Path((slug, comment)): Path<(String, String)>,
+    uri: Uri,
+    path: Result<Path<(String, String)>, ApiError>,
 ) -> Result<StatusCode, ApiError> {
-    let article = super::find(&app, &slug).await?.head.id;
+    // One that is not text spoils both: the article is the third part of the raw path then, and the comment is none.
+    let (slug, comment) =
+        path.map_or_else(|_| (uri.path().split('/').nth(3).unwrap_or_default().to_owned(), String::new()), |Path(both)| both);
+    let slug = Ok(Path(slug));
+    let article = find(&app, id_of(slug)?).await?.head.id;
     let comment = comment.parse::<i64>().map_err(|_| ApiError::not_found("comment"))?;
     let mut write = app.shards.write(article.bucket()).await?;
     let author = store::comments::lock(&mut write, article, comment).await?.ok_or_else(|| ApiError::not_found("comment"))?;
@@ -67,7 +73,6 @@ pub async fn delete(
         return Err(ApiError::forbidden("comment"));
     }
     store::comments::delete(&mut write, article, comment).await?;
-    let committed = write.commit().await?;
-    app.cache.wrote(&committed, &[]).await;
+    commit(&app, write, &[]).await?;
     Ok(StatusCode::NO_CONTENT)
 }

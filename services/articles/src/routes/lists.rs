@@ -13,10 +13,13 @@ use crate::{
     keyspaces::HEADS,
     store::{
         self,
-        lists::{EVERYTHING, Listed, Window},
+        lists::{Listed, Window},
     },
     view,
 };
+
+/// How many favorites are narrowed by a tag at a time.
+const STEP: u16 = 10_000;
 
 /// `GET /api/articles`, filtered by `tag`, `author` and `favorited`, in any combination.
 pub async fn list(State(app): State<App>, Viewer(viewer): Viewer, params: Params, page: Page) -> Result<Json<ArticlesAnswer>, ApiError> {
@@ -70,11 +73,11 @@ async fn select(app: &App, author: Option<Id>, favorited: Option<Id>, tag: Optio
         (None, None, None) => store::lists::all(shards, &cache.freshness_of_shards().await, window).await?,
         (None, None, Some(tag)) => store::lists::by_tag(shards, &cache.freshness_of_shards().await, tag, window).await?,
         (Some(author), None, tag) => store::lists::by_author(shards, cache.freshness(author.bucket()).await, author, tag, window).await?,
-        (None, Some(user), None) => store::lists::favorited(shards, cache.freshness(user.bucket()).await, user, window).await?,
-        (author, Some(user), tag) => {
-            let all = store::lists::favorited(shards, cache.freshness(user.bucket()).await, user, EVERYTHING).await?;
-            let freshness = cache.freshness_of(&all.ids.iter().map(|id| id.bucket()).collect::<Vec<_>>()).await;
-            store::lists::narrow(shards, &freshness, &all.ids, author, tag, window).await?
+        (None, Some(user), None) => store::favorited::all(shards, cache.freshness(user.bucket()).await, user, window).await?,
+        (None, Some(user), Some(tag)) => store::favorited::by_tag(shards, cache, user, tag, window, STEP).await?,
+        (Some(author), Some(user), tag) => {
+            let freshness = cache.freshness(author.bucket()).await;
+            store::favorited::by_author(shards, freshness, user, author, tag, window).await?
         }
     };
     Ok(listed)

@@ -11,8 +11,10 @@ use axum::{
     Router,
     routing::{delete, get, post},
 };
-use magnitude_chassis::ApiError;
-use magnitude_ids::Id;
+use magnitude_cache::Void;
+use magnitude_chassis::{ApiError, Path};
+use magnitude_ids::{Bucket, Id};
+use magnitude_sharding::{Committed, Write};
 
 use crate::{App, article::Article, keyspaces::ARTICLES, settings::Bench, slug, store};
 
@@ -29,9 +31,15 @@ pub fn public(app: App, bench: Bench) -> Router {
     if bench.constants { router.merge(constants::routes()) } else { router }
 }
 
-/// The article that a slug names, through the cache.
-async fn find(app: &App, slug: &str) -> Result<std::sync::Arc<Article>, ApiError> {
-    let id = id_of(slug)?;
+/// What stands in a path for an article. One that is not even text names none, which is told after a missing token.
+type Slug = Result<Path<String>, ApiError>;
+
+fn id_of(slug: Slug) -> Result<Id, ApiError> {
+    slug.ok().and_then(|Path(slug)| slug::id(&slug)).ok_or_else(|| ApiError::not_found("article"))
+}
+
+/// The article of an id, through the cache.
+async fn find(app: &App, id: Id) -> Result<std::sync::Arc<Article>, ApiError> {
     let article = app.cache.get(&ARTICLES, id.bucket(), id, async |freshness| {
         let found = store::articles::find(&app.shards, freshness, id).await?;
         Ok::<_, ApiError>(found.map(|article| magnitude_cache::Versioned { version: article.head.version, value: article }))
@@ -39,6 +47,17 @@ async fn find(app: &App, slug: &str) -> Result<std::sync::Arc<Article>, ApiError
     article.await?.ok_or_else(|| ApiError::not_found("article"))
 }
 
-fn id_of(slug: &str) -> Result<Id, ApiError> {
-    slug::id(slug).ok_or_else(|| ApiError::not_found("article"))
+/// Commits, and tells the cache.
+async fn commit(app: &App, write: Write, voids: &[Void]) -> Result<(), ApiError> {
+    let committed = write.commit().await?;
+    app.cache.wrote(&committed, voids).await;
+    Ok(())
+}
+
+/// Tells the cache of a write that an earlier request committed: it may have died before it could, and then a replica that lags
+/// would hide from the client what its repeated key is told.
+async fn tell_again(app: &App, bucket: Bucket, voids: &[Void]) -> Result<(), ApiError> {
+    let stamp = app.shards.current_stamp(bucket).await?;
+    app.cache.wrote(&Committed { bucket, stamp }, voids).await;
+    Ok(())
 }

@@ -4,7 +4,7 @@ use magnitude_ids::Id;
 use magnitude_sharding::{Error, Freshness, ShardFreshness, Shards, Write};
 use sqlx::{FromRow, Row, postgres::PgRow};
 
-use super::{buckets, id, numbers};
+use super::{buckets, id, numbers, tagging};
 use crate::article::{Article, Changes, Head, NewArticle};
 
 impl FromRow<'_, PgRow> for Head {
@@ -29,23 +29,16 @@ impl FromRow<'_, PgRow> for Article {
 }
 
 pub async fn find(shards: &Shards, freshness: Freshness, article: Id) -> Result<Option<Article>, Error> {
-    let sql = "select id, author, title, description, body, tags, version, created_at, updated_at from articles
-               where (select sharding.owns($1, $2)) and bucket = $1 and id = $3";
-    shards.fetch_optional(article.bucket(), freshness, sql, |q| q.bind(article.as_i64())).await
+    shards.fetch_optional(article.bucket(), freshness, FIND, |q| q.bind(article.as_i64())).await
 }
 
 pub async fn heads(shards: &Shards, freshness: &ShardFreshness, articles: &[Id]) -> Result<Vec<Head>, Error> {
-    let sql = "select a.id, author, title, description, tags, version, created_at, updated_at
-               from unnest($2::smallint[], $3::bigint[]) wanted (bucket, id) join articles a using (bucket, id)
-               where (select sharding.covers($1))";
-    shards.fetch_grouped(articles, |id| id.bucket(), freshness, sql, |q, ids| q.bind(buckets(ids)).bind(numbers(ids))).await
+    shards.fetch_grouped(articles, |id| id.bucket(), freshness, HEADS, |q, ids| q.bind(buckets(ids)).bind(numbers(ids))).await
 }
 
 /// The article, locked against change and deletion until the transaction ends.
 pub async fn lock(write: &mut Write, article: Id) -> Result<Option<Article>, Error> {
-    let sql = "select id, author, title, description, body, tags, version, created_at, updated_at from articles
-               where bucket = $1 and id = $2 for update";
-    Ok(sqlx::query_as(sql).bind(article.bucket().as_i16()).bind(article.as_i64()).fetch_optional(&mut **write).await?)
+    Ok(sqlx::query_as(LOCK).bind(article.bucket().as_i16()).bind(article.as_i64()).fetch_optional(&mut **write).await?)
 }
 
 /// Inserts an article above its author's last one, and counts it.
@@ -58,28 +51,21 @@ pub async fn insert(write: &mut Write, author: Id, new: NewArticle) -> Result<Ar
         }
     };
     count(write, author, 1).await?;
-    insert_tags(write, head.id, &head.tags).await?;
-    count_tags(write, &head.tags, 1).await?;
+    tagging::insert(write, head.id, &head.tags).await?;
+    tagging::count(write, &[], &head.tags).await?;
     Ok(Article { head, body: new.body })
 }
 
 /// Locks the author's row and takes an id above the last, in the same bucket: one author's articles keep their order
 /// whichever instances took them. The raise is that of `Id::raised_above`: a millisecond more, bucket and random bits kept.
 async fn next_id(write: &mut Write, author: Id) -> Result<i64, Error> {
-    let sql = "insert into authors as a (bucket, author, articles, last_article) values ($1, $2, 0, $3)
-               on conflict (bucket, author) do update set last_article =
-                   case when a.last_article < $3 then $3 else (((a.last_article >> 22) + 1) << 22) | ($3 & 4194303) end
-               returning last_article";
     let drawn = Id::new(author.bucket(), SystemTime::now());
-    Ok(sqlx::query_scalar(sql).bind(author.bucket().as_i16()).bind(author.as_i64()).bind(drawn.as_i64()).fetch_one(&mut **write).await?)
+    let query = sqlx::query_scalar(NEXT_ID).bind(author.bucket().as_i16()).bind(author.as_i64());
+    Ok(query.bind(drawn.as_i64()).fetch_one(&mut **write).await?)
 }
 
 async fn insert_row(write: &mut Write, author: Id, number: i64, new: &NewArticle) -> Result<Option<Head>, Error> {
-    let sql = "insert into articles (bucket, id, author, title, description, body, tags, created_at, updated_at, write_id)
-               select $1, $2, $3, $4, $5, $6, $7, now, now, $8 from date_trunc('milliseconds', clock_timestamp()) now
-               on conflict (bucket, id) do nothing
-               returning id, author, title, description, tags, version, created_at, updated_at";
-    Ok(sqlx::query_as(sql)
+    Ok(sqlx::query_as(INSERT)
         .bind(author.bucket().as_i16())
         .bind(number)
         .bind(author.as_i64())
@@ -95,14 +81,9 @@ async fn insert_row(write: &mut Write, author: Id, number: i64, new: &NewArticle
 /// Changes a locked article. `updated_at` grows by a millisecond at least, however fast changes follow.
 pub async fn update(write: &mut Write, old: &Article, changes: Changes) -> Result<Article, Error> {
     if let Some(tags) = &changes.tags {
-        replace_tags(write, old, tags).await?;
+        tagging::replace(write, &old.head, tags).await?;
     }
-    let sql = "update articles set title = coalesce($3, title), description = coalesce($4, description), body = coalesce($5, body),
-                      tags = coalesce($6, tags), version = version + 1,
-                      updated_at = greatest(date_trunc('milliseconds', clock_timestamp()), updated_at + interval '1 millisecond')
-               where bucket = $1 and id = $2
-               returning id, author, title, description, body, tags, version, created_at, updated_at";
-    Ok(sqlx::query_as(sql)
+    Ok(sqlx::query_as(UPDATE)
         .bind(old.head.id.bucket().as_i16())
         .bind(old.head.id.as_i64())
         .bind(changes.title)
@@ -114,77 +95,73 @@ pub async fn update(write: &mut Write, old: &Article, changes: Changes) -> Resul
 }
 
 /// Deletes a locked article with all that hangs on it in its bucket. Returns who had favorited it, with the version of
-/// that, since their mirrors live elsewhere.
-pub async fn delete(write: &mut Write, old: &Head) -> Result<Vec<(i64, i64)>, Error> {
+/// that, since their mirrors live elsewhere; one bucket's users stand together. It is one statement for all favorites, so the
+/// statement timeout bounds how many there may be.
+pub async fn delete(write: &mut Write, old: &Head) -> Result<Vec<(Id, i64)>, Error> {
     let (bucket, article) = (old.id.bucket().as_i16(), old.id.as_i64());
-    for sql in [
-        "delete from articles where bucket = $1 and id = $2",
-        "delete from comments where bucket = $1 and article = $2",
-        "delete from article_tags where bucket = $1 and article = $2",
-        "delete from favorite_counts where bucket = $1 and article = $2",
-    ] {
+    for sql in DELETE {
         sqlx::query(sql).bind(bucket).bind(article).execute(&mut **write).await?;
     }
     count(write, old.author, -1).await?;
-    count_tags(write, &old.tags, -1).await?;
-    let sql = "with gone as (delete from favorites where bucket = $1 and article = $2 returning user_id, version, active)
-               select user_id, version from gone where active order by user_id";
-    Ok(sqlx::query_as(sql).bind(bucket).bind(article).fetch_all(&mut **write).await?)
-}
-
-async fn replace_tags(write: &mut Write, old: &Article, tags: &[String]) -> Result<(), Error> {
-    let (bucket, article) = (old.head.id.bucket().as_i16(), old.head.id);
-    let (gone, new): (Vec<_>, Vec<_>) = (
-        old.head.tags.iter().filter(|tag| !tags.contains(tag)).cloned().collect(),
-        tags.iter().filter(|tag| !old.head.tags.contains(tag)).cloned().collect(),
-    );
-    sqlx::query("delete from article_tags where bucket = $1 and article = $2 and tag = any($3)")
-        .bind(bucket)
-        .bind(article.as_i64())
-        .bind(&gone)
-        .execute(&mut **write)
-        .await?;
-    insert_tags(write, article, &new).await?;
-    count_tags(write, &gone, -1).await?;
-    count_tags(write, &new, 1).await
-}
-
-async fn insert_tags(write: &mut Write, article: Id, tags: &[String]) -> Result<(), Error> {
-    sqlx::query("insert into article_tags (bucket, article, tag) select $1, $2, tag from unnest($3::text[]) tag")
-        .bind(article.bucket().as_i16())
-        .bind(article.as_i64())
-        .bind(tags)
-        .execute(&mut **write)
-        .await?;
-    Ok(())
+    tagging::count(write, &old.tags, &[]).await?;
+    let gone: Vec<(i64, i64)> = sqlx::query_as(DELETE_FAVORITES).bind(bucket).bind(article).fetch_all(&mut **write).await?;
+    let gone = gone.into_iter().map(|(user, version)| Ok((id(user)?, version))).collect::<Result<Vec<_>, sqlx::Error>>();
+    let mut gone = gone?;
+    gone.sort_unstable_by_key(|(user, _)| (user.bucket(), *user));
+    Ok(gone)
 }
 
 async fn count(write: &mut Write, author: Id, by: i64) -> Result<(), Error> {
     let bucket = author.bucket().as_i16();
-    sqlx::query("update authors set articles = articles + $3 where bucket = $1 and author = $2")
-        .bind(bucket)
-        .bind(author.as_i64())
-        .bind(by)
-        .execute(&mut **write)
-        .await?;
-    sqlx::query("insert into totals as t (bucket, articles) values ($1, $2) on conflict (bucket) do update set articles = t.articles + $2")
-        .bind(bucket)
-        .bind(by)
-        .execute(&mut **write)
-        .await?;
+    sqlx::query(COUNT_AUTHOR).bind(bucket).bind(author.as_i64()).bind(by).execute(&mut **write).await?;
+    sqlx::query(COUNT_ALL).bind(bucket).bind(by).execute(&mut **write).await?;
     Ok(())
 }
 
-/// In the order of the tags' names, so that two transactions never wait for each other in a ring.
-async fn count_tags(write: &mut Write, tags: &[String], by: i64) -> Result<(), Error> {
-    if tags.is_empty() {
-        return Ok(());
-    }
-    let sql = "insert into tag_counts as t (bucket, tag, articles, last_used_at)
-               select $1, tag, $3, clock_timestamp() from unnest($2::text[]) tag order by tag
-               on conflict (bucket, tag) do update set articles = t.articles + $3,
-                   last_used_at = case when $3 > 0 then clock_timestamp() else t.last_used_at end";
-    let bucket = write.bucket().as_i16();
-    sqlx::query(sql).bind(bucket).bind(tags).bind(by).execute(&mut **write).await?;
-    Ok(())
-}
+pub(crate) const FIND: &str = "
+    select id, author, title, description, body, tags, version, created_at, updated_at from articles
+    where (select sharding.owns($1, $2)) and bucket = $1 and id = $3";
+
+pub(crate) const HEADS: &str = "
+    select a.id, author, title, description, tags, version, created_at, updated_at
+    from unnest($2::smallint[], $3::bigint[]) wanted (bucket, id) join articles a using (bucket, id)
+    where (select sharding.covers($1))";
+
+pub(crate) const LOCK: &str = "
+    select id, author, title, description, body, tags, version, created_at, updated_at from articles
+    where bucket = $1 and id = $2 for update";
+
+pub(crate) const NEXT_ID: &str = "
+    insert into authors as a (bucket, author, articles, last_article) values ($1, $2, 0, $3)
+    on conflict (bucket, author) do update set last_article =
+        case when a.last_article < $3 then $3 else (((a.last_article >> 22) + 1) << 22) | ($3 & 4194303) end
+    returning last_article";
+
+pub(crate) const INSERT: &str = "
+    insert into articles (bucket, id, author, title, description, body, tags, created_at, updated_at, write_id)
+    select $1, $2, $3, $4, $5, $6, $7, now, now, $8 from date_trunc('milliseconds', clock_timestamp()) now
+    on conflict (bucket, id) do nothing
+    returning id, author, title, description, tags, version, created_at, updated_at";
+
+pub(crate) const UPDATE: &str = "
+    update articles set title = coalesce($3, title), description = coalesce($4, description), body = coalesce($5, body),
+        tags = coalesce($6, tags), version = version + 1,
+        updated_at = greatest(date_trunc('milliseconds', clock_timestamp()), updated_at + interval '1 millisecond')
+    where bucket = $1 and id = $2
+    returning id, author, title, description, body, tags, version, created_at, updated_at";
+
+pub(crate) const DELETE: [&str; 4] = [
+    "delete from articles where bucket = $1 and id = $2",
+    "delete from comments where bucket = $1 and article = $2",
+    "delete from article_tags where bucket = $1 and article = $2",
+    "delete from favorite_counts where bucket = $1 and article = $2",
+];
+
+pub(crate) const DELETE_FAVORITES: &str = "
+    with gone as (delete from favorites where bucket = $1 and article = $2 returning user_id, version, active)
+    select user_id, version from gone where active";
+
+pub(crate) const COUNT_AUTHOR: &str = "update authors set articles = articles + $3 where bucket = $1 and author = $2";
+
+pub(crate) const COUNT_ALL: &str = "
+    insert into totals as t (bucket, articles) values ($1, $2) on conflict (bucket) do update set articles = t.articles + $2";

@@ -21,24 +21,13 @@ impl FromRow<'_, PgRow> for Comment {
 
 /// Newest last.
 pub async fn list(shards: &Shards, freshness: Freshness, article: Id) -> Result<Vec<Comment>, Error> {
-    let sql = "select * from (
-                   select id, author, body, created_at from comments
-                   where (select sharding.owns($1, $2)) and bucket = $1 and article = $3 order by id desc limit $4) newest
-               order by id";
-    shards.fetch_all(article.bucket(), freshness, sql, |q| q.bind(article.as_i64()).bind(LISTED)).await
+    shards.fetch_all(article.bucket(), freshness, LIST, |q| q.bind(article.as_i64()).bind(LISTED)).await
 }
 
 /// Adds a comment; nothing when the article is not there. The id, 41 bits of milliseconds and 12 more, fits a JavaScript
 /// number; the article's row keeps the last one, so it grows and is unique in its article.
 pub async fn insert(write: &mut Write, article: Id, author: Id, body: &str) -> Result<Option<Comment>, Error> {
-    let sql = "with next as (
-                   update articles set last_comment = greatest(last_comment + 1,
-                       ((extract(epoch from clock_timestamp()) * 1000)::bigint - 1735689600000) << 12)
-                   where bucket = $1 and id = $2 returning last_comment)
-               insert into comments (bucket, article, id, author, body, created_at, write_id)
-               select $1, $2, last_comment, $3, $4, date_trunc('milliseconds', clock_timestamp()), $5 from next
-               returning id, author, body, created_at";
-    Ok(sqlx::query_as(sql)
+    Ok(sqlx::query_as(INSERT)
         .bind(article.bucket().as_i16())
         .bind(article.as_i64())
         .bind(author.as_i64())
@@ -50,16 +39,30 @@ pub async fn insert(write: &mut Write, article: Id, author: Id, body: &str) -> R
 
 /// Who wrote a comment, locked until the transaction ends.
 pub async fn lock(write: &mut Write, article: Id, comment: i64) -> Result<Option<i64>, Error> {
-    let sql = "select author from comments where bucket = $1 and article = $2 and id = $3 for update";
-    Ok(sqlx::query_scalar(sql).bind(article.bucket().as_i16()).bind(article.as_i64()).bind(comment).fetch_optional(&mut **write).await?)
+    Ok(sqlx::query_scalar(LOCK).bind(article.bucket().as_i16()).bind(article.as_i64()).bind(comment).fetch_optional(&mut **write).await?)
 }
 
 pub async fn delete(write: &mut Write, article: Id, comment: i64) -> Result<(), Error> {
-    sqlx::query("delete from comments where bucket = $1 and article = $2 and id = $3")
-        .bind(article.bucket().as_i16())
-        .bind(article.as_i64())
-        .bind(comment)
-        .execute(&mut **write)
-        .await?;
+    sqlx::query(DELETE).bind(article.bucket().as_i16()).bind(article.as_i64()).bind(comment).execute(&mut **write).await?;
     Ok(())
 }
+
+pub(crate) const LIST: &str = "
+    select * from (
+        select id, author, body, created_at from comments
+        where (select sharding.owns($1, $2)) and bucket = $1 and article = $3 order by id desc limit $4) newest
+    order by id";
+
+pub(crate) const INSERT: &str = "
+    with next as (
+        update articles set last_comment = greatest(last_comment + 1,
+            ((extract(epoch from clock_timestamp()) * 1000)::bigint - 1735689600000) << 12)
+        where bucket = $1 and id = $2 returning last_comment)
+    insert into comments (bucket, article, id, author, body, created_at, write_id)
+    select $1, $2, last_comment, $3, $4, date_trunc('milliseconds', clock_timestamp()), $5 from next
+    returning id, author, body, created_at";
+
+pub(crate) const LOCK: &str = "
+    select author from comments where bucket = $1 and article = $2 and id = $3 for update";
+
+pub(crate) const DELETE: &str = "delete from comments where bucket = $1 and article = $2 and id = $3";

@@ -1,7 +1,7 @@
 use std::collections::HashMap;
 
 use magnitude_ids::Id;
-use magnitude_sharding::{Error, ShardFreshness, Shards, Write};
+use magnitude_sharding::{Error, Freshness, ShardFreshness, Shards, Write};
 
 use super::{buckets, id, numbers};
 use crate::article::Favorites;
@@ -11,49 +11,41 @@ const SLOTS: i16 = 16;
 
 /// Counts of the given articles, and whether `viewer` favorited each: one statement a shard.
 pub async fn of(shards: &Shards, freshness: &ShardFreshness, articles: &[Id], viewer: Option<Id>) -> Result<HashMap<Id, Favorites>, Error> {
-    let sql = "select w.id,
-                      coalesce((select sum(favorites) from favorite_counts c where c.bucket = w.bucket and c.article = w.id), 0)::bigint,
-                      exists (select from favorites f where f.bucket = w.bucket and f.article = w.id and f.user_id = $4 and f.active)
-               from unnest($2::smallint[], $3::bigint[]) w (bucket, id) where (select sharding.covers($1))";
     // No user has the id -1.
     let viewer = viewer.map_or(-1, Id::as_i64);
     let bind = |q: magnitude_sharding::Binds, ids: &[&Id]| q.bind(buckets(ids)).bind(numbers(ids)).bind(viewer);
-    let rows: Vec<(i64, i64, bool)> = shards.fetch_grouped(articles, |id| id.bucket(), freshness, sql, bind).await?;
+    let rows: Vec<(i64, i64, bool)> = shards.fetch_grouped(articles, |id| id.bucket(), freshness, OF, bind).await?;
     let favorites = rows.into_iter().map(|(article, count, favorited)| Ok((id(article)?, Favorites { count, favorited })));
     Ok(favorites.collect::<Result<_, sqlx::Error>>()?)
+}
+
+/// The same of one article, as this transaction sees it.
+pub async fn of_one(write: &mut Write, article: Id, viewer: Id) -> Result<Favorites, Error> {
+    let query = sqlx::query_as(OF_ONE).bind(article.bucket().as_i16()).bind(article.as_i64()).bind(viewer.as_i64());
+    let (count, favorited) = query.fetch_one(&mut **write).await?;
+    Ok(Favorites { count, favorited })
 }
 
 /// Holds an article against deletion while it is favorited, and says whether it is there. An advisory lock rather than a
 /// row lock: thousands may hold it at once without writing the row.
 pub async fn hold(write: &mut Write, article: Id) -> Result<bool, Error> {
-    sqlx::query("select pg_advisory_xact_lock_shared($1)").bind(article.as_i64()).execute(&mut **write).await?;
+    sqlx::query(HOLD).bind(article.as_i64()).execute(&mut **write).await?;
     // A statement of its own: its snapshot must be newer than the lock.
-    Ok(sqlx::query_scalar("select exists (select from articles where bucket = $1 and id = $2)")
-        .bind(article.bucket().as_i16())
-        .bind(article.as_i64())
-        .fetch_one(&mut **write)
-        .await?)
+    Ok(sqlx::query_scalar(EXISTS).bind(article.bucket().as_i16()).bind(article.as_i64()).fetch_one(&mut **write).await?)
 }
 
 /// The other side of [`hold`]: waits for all who favorite the article just now.
 pub async fn close(write: &mut Write, article: Id) -> Result<(), Error> {
-    sqlx::query("select pg_advisory_xact_lock($1)").bind(article.as_i64()).execute(&mut **write).await?;
+    sqlx::query(CLOSE).bind(article.as_i64()).execute(&mut **write).await?;
     Ok(())
 }
 
 /// Turns a favorite on or off and counts it. Returns its new version, or nothing if it was so already.
 pub async fn set(write: &mut Write, article: Id, user: Id, active: bool) -> Result<Option<i64>, Error> {
-    let sql = "insert into favorites as f (bucket, article, user_id, active, version)
-               select $1, $2, $3, true, (extract(epoch from clock_timestamp()) * 1000)::bigint where $4
-               on conflict (bucket, article, user_id) do update set active = $4, version = f.version + 1 where f.active <> $4
-               returning version";
-    let off = "update favorites set active = $4, version = version + 1
-               where bucket = $1 and article = $2 and user_id = $3 and active <> $4 returning version";
-    let version: Option<i64> = sqlx::query_scalar(if active { sql } else { off })
+    let version: Option<i64> = sqlx::query_scalar(if active { ON } else { OFF })
         .bind(article.bucket().as_i16())
         .bind(article.as_i64())
         .bind(user.as_i64())
-        .bind(active)
         .fetch_optional(&mut **write)
         .await?;
     if version.is_some() {
@@ -63,9 +55,7 @@ pub async fn set(write: &mut Write, article: Id, user: Id, active: bool) -> Resu
 }
 
 async fn add(write: &mut Write, article: Id, by: i64) -> Result<(), Error> {
-    let sql = "insert into favorite_counts as c (bucket, article, slot, favorites) values ($1, $2, $3, $4)
-               on conflict (bucket, article, slot) do update set favorites = c.favorites + $4";
-    sqlx::query(sql)
+    sqlx::query(ADD)
         .bind(article.bucket().as_i16())
         .bind(article.as_i64())
         .bind(rand::random_range(0..SLOTS))
@@ -75,34 +65,64 @@ async fn add(write: &mut Write, article: Id, by: i64) -> Result<(), Error> {
     Ok(())
 }
 
-/// The count as this transaction sees it.
-pub async fn count(write: &mut Write, article: Id) -> Result<i64, Error> {
-    Ok(sqlx::query_scalar("select coalesce(sum(favorites), 0)::bigint from favorite_counts where bucket = $1 and article = $2")
-        .bind(article.bucket().as_i16())
-        .bind(article.as_i64())
-        .fetch_one(&mut **write)
-        .await?)
+/// Whether a user's favorite is on, and its version; from the primary, since a mirror is made of it.
+pub async fn find(shards: &Shards, article: Id, user: Id) -> Result<Option<(bool, i64)>, Error> {
+    let bind = |q: magnitude_sharding::Binds| q.bind(article.as_i64()).bind(user.as_i64());
+    shards.fetch_optional(article.bucket(), Freshness::Primary, FIND, bind).await
 }
 
 /// Applies a change of `favorites` to the user's mirror, unless a newer one was applied already, and counts it.
 pub async fn mirror(write: &mut Write, user: Id, article: Id, active: bool, version: i64) -> Result<(), Error> {
     let bucket = user.bucket().as_i16();
-    // Locks the user's row first: mirrors of one user come one after another, so the delta below is exact.
-    sqlx::query(
-        "insert into favoriters as f (bucket, user_id, articles) values ($1, $2, 0)
-         on conflict (bucket, user_id) do update set articles = f.articles",
-    )
-    .bind(bucket)
-    .bind(user.as_i64())
-    .execute(&mut **write)
-    .await?;
-    let sql = "with old as (select active, version from favorites_by_user where bucket = $1 and user_id = $2 and article = $3),
-               new as (
-                   insert into favorites_by_user as m (bucket, user_id, article, active, version) values ($1, $2, $3, $4, $5)
-                   on conflict (bucket, user_id, article) do update set active = $4, version = $5 where m.version < $5
-                   returning active)
-               update favoriters set articles = articles + new.active::int - coalesce((select old.active::int from old), 0)
-               from new where bucket = $1 and user_id = $2";
-    sqlx::query(sql).bind(bucket).bind(user.as_i64()).bind(article.as_i64()).bind(active).bind(version).execute(&mut **write).await?;
+    // Mirrors of one user come one after another, so the delta below is exact.
+    sqlx::query(LOCK_FAVORITER).bind(bucket).bind(user.as_i64()).execute(&mut **write).await?;
+    sqlx::query(MIRROR).bind(bucket).bind(user.as_i64()).bind(article.as_i64()).bind(active).bind(version).execute(&mut **write).await?;
     Ok(())
 }
+
+pub(crate) const OF: &str = "
+    select w.id,
+           coalesce((select sum(favorites) from favorite_counts c where c.bucket = w.bucket and c.article = w.id), 0)::bigint,
+           exists (select from favorites f where f.bucket = w.bucket and f.article = w.id and f.user_id = $4 and f.active)
+    from unnest($2::smallint[], $3::bigint[]) w (bucket, id) where (select sharding.covers($1))";
+
+pub(crate) const OF_ONE: &str = "
+    select coalesce((select sum(favorites) from favorite_counts where bucket = $1 and article = $2), 0)::bigint,
+           exists (select from favorites where bucket = $1 and article = $2 and user_id = $3 and active)";
+
+pub(crate) const HOLD: &str = "select pg_advisory_xact_lock_shared($1)";
+
+pub(crate) const EXISTS: &str = "select exists (select from articles where bucket = $1 and id = $2)";
+
+pub(crate) const CLOSE: &str = "select pg_advisory_xact_lock($1)";
+
+pub(crate) const ON: &str = "
+    insert into favorites as f (bucket, article, user_id, active, version)
+    values ($1, $2, $3, true, (extract(epoch from clock_timestamp()) * 1000)::bigint)
+    on conflict (bucket, article, user_id) do update set active = true, version = f.version + 1 where not f.active
+    returning version";
+
+pub(crate) const OFF: &str = "
+    update favorites set active = false, version = version + 1
+    where bucket = $1 and article = $2 and user_id = $3 and active returning version";
+
+pub(crate) const ADD: &str = "
+    insert into favorite_counts as c (bucket, article, slot, favorites) values ($1, $2, $3, $4)
+    on conflict (bucket, article, slot) do update set favorites = c.favorites + $4";
+
+pub(crate) const FIND: &str = "
+    select active, version from favorites
+    where (select sharding.owns($1, $2)) and bucket = $1 and article = $3 and user_id = $4";
+
+pub(crate) const LOCK_FAVORITER: &str = "
+    insert into favoriters as f (bucket, user_id, articles) values ($1, $2, 0)
+    on conflict (bucket, user_id) do update set articles = f.articles";
+
+pub(crate) const MIRROR: &str = "
+    with old as (select active, version from favorites_by_user where bucket = $1 and user_id = $2 and article = $3),
+    new as (
+        insert into favorites_by_user as m (bucket, user_id, article, active, version) values ($1, $2, $3, $4, $5)
+        on conflict (bucket, user_id, article) do update set active = $4, version = $5 where m.version < $5
+        returning active)
+    update favoriters set articles = articles + new.active::int - coalesce((select old.active::int from old), 0)
+    from new where bucket = $1 and user_id = $2";

@@ -14,7 +14,7 @@ pub struct Window {
 
 impl Window {
     /// How many ids each shard must give for the merged page to be right.
-    fn depth(self) -> i64 {
+    pub(super) fn depth(self) -> i64 {
         i64::from(self.limit) + i64::from(self.offset)
     }
 
@@ -34,87 +34,64 @@ pub struct Listed {
 }
 
 /// A shard's answer: its newest ids and its count, in one snapshot.
-type Part = (Vec<i64>, i64);
+pub(super) type Part = (Vec<i64>, i64);
 
-fn merge(window: Window, parts: Vec<Part>) -> Result<Listed, Error> {
+pub(super) fn merge(window: Window, parts: Vec<Part>) -> Result<Listed, Error> {
     let count = parts.iter().map(|(_, count)| count).sum();
     let ids = window.cut(parts.into_iter().flat_map(|(ids, _)| ids).collect())?;
     Ok(Listed { ids, count })
 }
 
 pub async fn all(shards: &Shards, freshness: &ShardFreshness, window: Window) -> Result<Listed, Error> {
-    let sql = "select array(select id from articles order by id desc limit $2),
-                      (select coalesce(sum(articles), 0)::bigint from totals)
-               where (select sharding.covers($1))";
-    merge(window, shards.fetch_from_all(freshness, sql, |q| q.bind(window.depth())).await?)
+    merge(window, shards.fetch_from_all(freshness, ALL, |q| q.bind(window.depth())).await?)
 }
 
 pub async fn by_tag(shards: &Shards, freshness: &ShardFreshness, tag: &str, window: Window) -> Result<Listed, Error> {
-    let sql = "select array(select article from article_tags where tag = $3 order by article desc limit $2),
-                      (select coalesce(sum(articles), 0)::bigint from tag_counts where tag = $3 and articles > 0)
-               where (select sharding.covers($1))";
-    merge(window, shards.fetch_from_all(freshness, sql, |q| q.bind(window.depth()).bind(tag)).await?)
+    merge(window, shards.fetch_from_all(freshness, BY_TAG, |q| q.bind(window.depth()).bind(tag)).await?)
 }
 
 /// An author's articles, of one tag if that is asked: then they are counted one by one.
 pub async fn by_author(shards: &Shards, freshness: Freshness, author: Id, tag: Option<&str>, window: Window) -> Result<Listed, Error> {
-    let plain = "select array(select id from articles where bucket = $1 and author = $3 order by id desc limit $4),
-                        coalesce((select articles from authors where bucket = $1 and author = $3), 0)
-                 where (select sharding.owns($1, $2))";
-    let tagged = "with hits as materialized (
-                      select a.id from articles a join article_tags t on t.bucket = a.bucket and t.article = a.id
-                      where a.bucket = $1 and a.author = $3 and t.tag = $5)
-                  select array(select id from hits order by id desc limit $4), (select count(*) from hits)
-                  where (select sharding.owns($1, $2))";
     let bind = |q: Binds| {
         let q = q.bind(author.as_i64()).bind(window.depth());
         if let Some(tag) = tag { q.bind(tag) } else { q }
     };
-    let parts = shards.fetch_all(author.bucket(), freshness, if tag.is_some() { tagged } else { plain }, bind).await?;
-    merge(window, parts)
-}
-
-/// What a user favorited, from the mirror in the user's bucket.
-pub async fn favorited(shards: &Shards, freshness: Freshness, user: Id, window: Window) -> Result<Listed, Error> {
-    let sql =
-        "select array(select article from favorites_by_user where bucket = $1 and user_id = $3 and active order by article desc limit $4),
-                      coalesce((select articles from favoriters where bucket = $1 and user_id = $3), 0)
-               where (select sharding.owns($1, $2))";
-    merge(window, shards.fetch_all(user.bucket(), freshness, sql, |q| q.bind(user.as_i64()).bind(window.depth())).await?)
-}
-
-/// Of the given articles those by `author` and with `tag`: what combined filters leave of a user's favorites.
-pub async fn narrow(
-    shards: &Shards,
-    freshness: &ShardFreshness,
-    articles: &[Id],
-    author: Option<Id>,
-    tag: Option<&str>,
-    window: Window,
-) -> Result<Listed, Error> {
-    let sql = "with hits as materialized (
-                   select a.id from unnest($2::smallint[], $3::bigint[]) w (bucket, id) join articles a using (bucket, id)
-                   where ($4::bigint is null or a.author = $4)
-                     and ($5::text is null or exists (select from article_tags t where t.bucket = a.bucket and t.article = a.id and t.tag = $5)))
-               select array(select id from hits order by id desc limit $6), (select count(*) from hits)
-               where (select sharding.covers($1))";
-    let bind = |q: Binds, ids: &[&Id]| {
-        q.bind(buckets(ids)).bind(numbers(ids)).bind(author.map(Id::as_i64)).bind(tag.map(str::to_owned)).bind(window.depth())
-    };
-    merge(window, shards.fetch_grouped(articles, |id| id.bucket(), freshness, sql, bind).await?)
+    let sql = if tag.is_some() { BY_AUTHOR_AND_TAG } else { BY_AUTHOR };
+    merge(window, shards.fetch_all(author.bucket(), freshness, sql, bind).await?)
 }
 
 /// The articles of the given authors: each shard takes the newest of each of its authors, then the newest of those.
 pub async fn feed(shards: &Shards, freshness: &ShardFreshness, authors: &[Id], window: Window) -> Result<Listed, Error> {
-    let sql = "with followed as materialized (select * from unnest($2::smallint[], $3::bigint[]) f (bucket, author))
-               select array(select newest.id from followed f cross join lateral (
-                          select id from articles a where a.bucket = f.bucket and a.author = f.author order by id desc limit $4) newest
-                      order by newest.id desc limit $4),
-                      (select coalesce(sum(articles), 0)::bigint from authors join followed using (bucket, author))
-               where (select sharding.covers($1))";
     let bind = |q: Binds, ids: &[&Id]| q.bind(buckets(ids)).bind(numbers(ids)).bind(window.depth());
-    merge(window, shards.fetch_grouped(authors, |id| id.bucket(), freshness, sql, bind).await?)
+    merge(window, shards.fetch_grouped(authors, |id| id.bucket(), freshness, FEED, bind).await?)
 }
 
-/// Everything a user favorited, for combined filters.
-pub const EVERYTHING: Window = Window { limit: u32::MAX, offset: 0 };
+pub(crate) const ALL: &str = "
+    select array(select id from articles order by id desc limit $2),
+           (select coalesce(sum(articles), 0)::bigint from totals)
+    where (select sharding.covers($1))";
+
+pub(crate) const BY_TAG: &str = "
+    select array(select article from article_tags where tag = $3 order by article desc limit $2),
+           (select coalesce(sum(articles), 0)::bigint from tag_counts where tag = $3 and articles > 0)
+    where (select sharding.covers($1))";
+
+pub(crate) const BY_AUTHOR: &str = "
+    select array(select id from articles where bucket = $1 and author = $3 order by id desc limit $4),
+           coalesce((select articles from authors where bucket = $1 and author = $3), 0)
+    where (select sharding.owns($1, $2))";
+
+pub(crate) const BY_AUTHOR_AND_TAG: &str = "
+    with hits as materialized (
+        select a.id from articles a join article_tags t on t.bucket = a.bucket and t.article = a.id
+        where a.bucket = $1 and a.author = $3 and t.tag = $5)
+    select array(select id from hits order by id desc limit $4), (select count(*) from hits)
+    where (select sharding.owns($1, $2))";
+
+pub(crate) const FEED: &str = "
+    with followed as materialized (select * from unnest($2::smallint[], $3::bigint[]) f (bucket, author))
+    select array(select newest.id from followed f cross join lateral (
+               select id from articles a where a.bucket = f.bucket and a.author = f.author order by id desc limit $4) newest
+           order by newest.id desc limit $4),
+           (select coalesce(sum(articles), 0)::bigint from authors join followed using (bucket, author))
+    where (select sharding.covers($1))";

@@ -1,9 +1,11 @@
 use futures_util::future::join_all;
-use magnitude_articles::store::{self, lists::EVERYTHING};
+use magnitude_articles::store::{self, lists::Window};
 use magnitude_ids::Id;
-use magnitude_sharding::{Freshness, ShardFreshness};
+use magnitude_sharding::{Freshness, ShardFreshness, Shards};
 
-use crate::{Shards, delete, publish, shards, two_users};
+use crate::{delete, publish, shards, two_users};
+
+const PAGE: Window = Window { limit: 20, offset: 0 };
 
 pub async fn mirror(shards: &Shards, user: Id, article: Id, active: bool, version: i64) {
     let mut write = shards.write(user.bucket()).await.unwrap();
@@ -47,11 +49,11 @@ async fn a_late_mirror_never_wins_and_the_count_is_exact_under_a_race() {
 
     join_all((1..=12).map(|version| mirror(&shards, reader, article, version % 2 == 1, version))).await;
 
-    let listed = store::lists::favorited(&shards, Freshness::Primary, reader, EVERYTHING).await.unwrap();
+    let listed = store::favorited::all(&shards, Freshness::Primary, reader, PAGE).await.unwrap();
     assert_eq!((listed.ids.len(), listed.count), (0, 0), "version 12 turned it off");
     mirror(&shards, reader, article, true, 13).await;
     mirror(&shards, reader, article, false, 12).await;
-    let listed = store::lists::favorited(&shards, Freshness::Primary, reader, EVERYTHING).await.unwrap();
+    let listed = store::favorited::all(&shards, Freshness::Primary, reader, PAGE).await.unwrap();
     assert_eq!((listed.ids, listed.count), (vec![article], 1));
 }
 
@@ -64,7 +66,7 @@ async fn a_deleted_article_says_who_had_favorited_it() {
     set(&shards, article.head.id, author, true).await;
     set(&shards, article.head.id, author, false).await;
 
-    assert_eq!(delete(&shards, &article).await, [(reader.as_i64(), version)]);
+    assert_eq!(delete(&shards, &article).await, [(reader, version)]);
 
     let mut write = shards.write(author.bucket()).await.unwrap();
     assert!(!store::favorites::hold(&mut write, article.head.id).await.unwrap());

@@ -1,14 +1,14 @@
 use magnitude_articles::{
     article::{Article, Changes},
-    store::{
-        self,
-        lists::{EVERYTHING, Window},
-    },
+    store::{self, lists::Window},
 };
 use magnitude_ids::Id;
-use magnitude_sharding::{Freshness, ShardFreshness};
+use magnitude_sharding::{Freshness, ShardFreshness, Shards};
 
-use crate::{Shards, delete, publish, shards, two_users};
+use crate::{
+    app::{TestApp, send},
+    delete, publish, shards, two_users,
+};
 
 const PRIMARY: Freshness = Freshness::Primary;
 
@@ -104,29 +104,80 @@ async fn counts_follow_updates_and_deletions() {
     assert_eq!(store::lists::all(&shards, &anywhere(), window(20, 0)).await.unwrap().count, 6);
 }
 
-#[tokio::test]
-async fn combined_filters_narrow_a_users_favorites() {
-    let shards = shards().await;
-    let articles = seven(&shards).await;
-    let reader = two_users()[1];
-    for article in &articles[..4] {
-        crate::favorites::mirror(&shards, reader, article.head.id, true, 1).await;
+/// Seven articles, of which a user favorited the first six, and took the fourth back.
+async fn favorited(test: &TestApp) -> (Vec<Article>, Id) {
+    let (shards, user) = (test.shards(), test.bob.id());
+    let articles = seven(shards).await;
+    for (number, article) in articles[..6].iter().enumerate() {
+        let mut write = shards.write(article.head.id.bucket()).await.unwrap();
+        let version = store::favorites::set(&mut write, article.head.id, user, true).await.unwrap().unwrap();
+        if number == 3 {
+            store::favorites::set(&mut write, article.head.id, user, false).await.unwrap();
+        }
+        write.commit().await.unwrap();
+        crate::favorites::mirror(shards, user, article.head.id, number != 3, version + i64::from(number == 3)).await;
     }
+    (articles, user)
+}
 
-    let all = store::lists::favorited(&shards, PRIMARY, reader, EVERYTHING).await.unwrap();
-    let author = articles[0].head.author;
-    let narrowed = store::lists::narrow(&shards, &anywhere(), &all.ids, Some(author), Some("even"), window(1, 1)).await.unwrap();
-
-    assert_eq!((all.ids.as_slice(), all.count), (newest_first(&articles[..4], |_| true).as_slice(), 4));
-    assert_eq!((narrowed.ids, narrowed.count), (vec![articles[0].head.id], 2));
+fn is_favorite(articles: &[Article], article: &Article) -> bool {
+    articles[..6].iter().enumerate().any(|(number, other)| number != 3 && other.head.id == article.head.id)
 }
 
 #[tokio::test]
-async fn a_tag_used_a_moment_ago_is_listed_beside_the_popular_ones() {
-    let shards = shards().await;
-    seven(&shards).await;
+async fn favorites_of_one_author_are_listed_with_and_without_a_tag() {
+    let test = TestApp::new().await;
+    let (articles, user) = favorited(&test).await;
+    for author in two_users_of(&articles) {
+        for tag in [None, Some("even"), Some("nothing")] {
+            let matches = |a: &Article| {
+                a.head.author == author && is_favorite(&articles, a) && tag.is_none_or(|tag| a.head.tags.iter().any(|own| own == tag))
+            };
+            let expected = newest_first(&articles, matches);
 
-    let tags = store::tags::list(&shards, &anywhere()).await.unwrap();
+            let page = store::favorited::by_author(test.shards(), PRIMARY, user, author, tag, window(2, 0)).await.unwrap();
 
-    assert_eq!(tags, ["all", "even"]);
+            assert_eq!(page.count, i64::try_from(expected.len()).unwrap(), "{tag:?}");
+            assert_eq!(page.ids, expected.into_iter().take(2).collect::<Vec<_>>(), "{tag:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn favorites_with_a_tag_are_counted_and_paged_across_steps() {
+    let test = TestApp::new().await;
+    let (articles, user) = favorited(&test).await;
+    for (tag, step) in [("all", 1), ("all", 2), ("all", 5), ("all", 100), ("even", 2), ("nothing", 2)] {
+        let expected = newest_first(&articles, |a| is_favorite(&articles, a) && a.head.tags.iter().any(|own| own == tag));
+        for (limit, offset) in [(20, 0), (2, 1), (1, 3), (0, 0), (3, 9)] {
+            let page = store::favorited::by_tag(test.shards(), &test.app.cache, user, tag, window(limit, offset), step).await.unwrap();
+
+            assert_eq!(page.count, i64::try_from(expected.len()).unwrap(), "{tag} by {step}");
+            let wanted: Vec<_> = expected.iter().skip(offset as usize).take(limit as usize).copied().collect();
+            assert_eq!(page.ids, wanted, "{tag} by {step}, {limit} after {offset}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn combined_filters_agree_with_the_list_they_narrow() {
+    let test = TestApp::new().await;
+    let (tagged, other, plain) =
+        (test.publish(&test.ann, &["t"]).await, test.publish(&test.bob, &["t"]).await, test.publish(&test.ann, &[]).await);
+    for slug in [&tagged, &other, &plain] {
+        assert_eq!(send(test.favorite(&test.bob, slug)).await.0, 200);
+    }
+
+    for (query, expected) in [
+        ("favorited=bob&author=ann", vec![&plain, &tagged]),
+        ("favorited=bob&author=ann&tag=t", vec![&tagged]),
+        ("favorited=bob&tag=t", vec![&other, &tagged]),
+        ("favorited=bob&tag=t&limit=1&offset=1", vec![&tagged]),
+        ("favorited=ann&tag=t", vec![]),
+    ] {
+        let (slugs, count) = test.list(query).await;
+
+        assert_eq!(slugs.iter().collect::<Vec<_>>(), expected, "{query}");
+        assert_eq!(count, if query.contains("limit") { 2 } else { expected.len() as u64 }, "{query}");
+    }
 }

@@ -1,8 +1,14 @@
-//! The statements of `store`, on two real shards.
+//! The articles service on two real shards, with stand-ins for accounts and social, and the statements of its `store`.
 
+mod app;
+mod changes;
 mod favorites;
+mod jobs;
 mod lists;
 mod ordering;
+mod others;
+mod repeats;
+mod statements;
 mod tags;
 
 use std::time::SystemTime;
@@ -47,14 +53,14 @@ fn new_article(title: &str, tags: &[&str]) -> NewArticle {
     }
 }
 
-async fn publish(shards: &Shards, author: Id, title: &str, tags: &[&str]) -> Article {
+async fn publish(shards: &magnitude_sharding::Shards, author: Id, title: &str, tags: &[&str]) -> Article {
     let mut write = shards.write(author.bucket()).await.unwrap();
     let article = store::articles::insert(&mut write, author, new_article(title, tags)).await.unwrap();
     write.commit().await.unwrap();
     article
 }
 
-async fn delete(shards: &Shards, article: &Article) -> Vec<(i64, i64)> {
+async fn delete(shards: &magnitude_sharding::Shards, article: &Article) -> Vec<(Id, i64)> {
     let mut write = shards.write(article.head.id.bucket()).await.unwrap();
     store::favorites::close(&mut write, article.head.id).await.unwrap();
     let old = store::articles::lock(&mut write, article.head.id).await.unwrap().unwrap();

@@ -1,0 +1,103 @@
+//! The internal calls that articles makes, of accounts and of social, answered from a list.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+use axum::{Json, Router, extract::State, http::StatusCode, routing::post};
+use chrono::{TimeDelta, Utc};
+use magnitude_contract::{
+    accounts::{BY_USERNAME, ByUsername, ByUsernameCall, PROFILES, Profile, Profiles, ProfilesCall, SESSION, SessionAnswer, SessionCall},
+    social::{FOLLOWING, FOLLOWS, Followed},
+};
+use magnitude_ids::{Bucket, Id};
+use magnitude_session::{Session, Token};
+use tokio::{net::TcpListener, task::JoinHandle};
+
+/// A user who is signed in.
+#[derive(Clone)]
+pub struct User {
+    pub profile: Profile,
+    pub token: Token,
+    session: Session,
+}
+
+impl User {
+    pub fn new(username: &str, bucket: u16) -> Self {
+        let bucket = Bucket::new(bucket).expect("the test names a bucket");
+        let now = std::time::SystemTime::now();
+        let (id, session) = (Id::new(bucket, now), Id::new(bucket, now));
+        Self {
+            profile: Profile { id, username: username.to_owned(), bio: None, image: None },
+            token: Token::new(bucket),
+            session: Session { id: session, user: id, expires_at: Utc::now() + TimeDelta::hours(1) },
+        }
+    }
+
+    pub fn id(&self) -> Id {
+        self.profile.id
+    }
+}
+
+/// Accounts and social in this process. Nobody follows anybody.
+pub struct Others {
+    pub url: String,
+    away: Arc<AtomicBool>,
+    serve: JoinHandle<()>,
+}
+
+#[derive(Clone)]
+struct Known {
+    users: Arc<[User]>,
+    away: Arc<AtomicBool>,
+}
+
+impl Others {
+    pub async fn serve(users: &[User]) -> Self {
+        let away = Arc::new(AtomicBool::new(false));
+        let router = Router::new()
+            .route(PROFILES, post(profiles))
+            .route(BY_USERNAME, post(by_username))
+            .route(SESSION, post(session))
+            .route(FOLLOWS, post(nobody))
+            .route(FOLLOWING, post(nobody))
+            .with_state(Known { users: users.into(), away: away.clone() });
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
+        let url = format!("http://{}", listener.local_addr().expect("it is bound"));
+        Self { url, away, serve: tokio::spawn(async move { axum::serve(listener, router).await.expect("it serves") }) }
+    }
+
+    /// From now on nobody's profile is told.
+    pub fn accounts_goes_away(&self) {
+        self.away.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Others {
+    fn drop(&mut self) {
+        self.serve.abort();
+    }
+}
+
+async fn profiles(State(known): State<Known>, Json(call): Json<ProfilesCall>) -> Result<Json<Profiles>, StatusCode> {
+    if known.away.load(Ordering::Relaxed) {
+        return Err(StatusCode::SERVICE_UNAVAILABLE);
+    }
+    let users = known.users.iter().filter(|user| call.ids.contains(&user.id()));
+    Ok(Json(Profiles { profiles: users.map(|user| user.profile.clone()).collect() }))
+}
+
+async fn by_username(State(known): State<Known>, Json(call): Json<ByUsernameCall>) -> Json<ByUsername> {
+    let user = known.users.iter().find(|user| user.profile.username == call.username);
+    Json(ByUsername { profile: user.map(|user| user.profile.clone()) })
+}
+
+async fn session(State(known): State<Known>, Json(call): Json<SessionCall>) -> Json<SessionAnswer> {
+    let user = known.users.iter().find(|user| user.token.hash() == call.hash);
+    Json(SessionAnswer { session: user.map(|user| user.session.clone()) })
+}
+
+async fn nobody() -> Json<Followed> {
+    Json(Followed { ids: Vec::new() })
+}
