@@ -6,9 +6,9 @@ use axum::{
 use magnitude_chassis::{ApiError, Idempotency, Path, answer};
 use magnitude_contract::accounts::{Profile, ProfileAnswer, ProfileBody};
 use magnitude_ids::Id;
-use magnitude_jobs::{Enqueued, Job, enqueue, run_now};
+use magnitude_jobs::{Job, JobError, enqueue, run_now};
 use magnitude_session::SignedIn;
-use magnitude_sharding::{Answer, Begun, Committed, Write, WriteId};
+use magnitude_sharding::{Answer, Begun, Committed, Error, WriteId};
 
 use crate::{App, jobs::MirrorFollow, store::follows};
 
@@ -44,29 +44,45 @@ async fn change(app: &App, follower: Id, followee: Profile, active: bool, id: &W
     }
     let mut write = match app.shards.begin(follower.bucket(), id).await? {
         Begun::New(write) => write,
-        Begun::Repeated(first) => return Ok(answer(first)),
+        Begun::Repeated(first) => {
+            tell_again(app, follower, followee.id).await?;
+            return Ok(answer(first));
+        }
     };
-    let mirror = set(&mut write, follower, followee.id, active).await?;
-    let profile = ProfileAnswer { profile: ProfileBody::new(followee, active) };
+    let version = follows::set(&mut write, follower, followee.id, active).await?;
+    let profile = ProfileAnswer { profile: ProfileBody::new(followee.clone(), active) };
     let body = serde_json::to_string(&profile).map_err(ApiError::internal)?;
     write.keep_answer(200, &body).await?;
-    let committed = write.commit().await?;
-    show(app, &committed, mirror).await;
+    if let Some(version) = version {
+        // The truth and the job of its mirror, in one transaction.
+        let mirror = MirrorFollow { follower, followee: followee.id, active, version };
+        let mirror = enqueue(&mut write, MirrorFollow::KIND, mirror).await?;
+        app.cache.wrote(&write.commit().await?, &[]).await;
+        run_now(&app.shards, app, mirror).await;
+    } else {
+        // Also when nothing changed: another request may just have committed the same and not yet raised the stamp.
+        app.cache.wrote(&write.commit().await?, &[]).await;
+        mirror_again(app, follower, followee.id).await?;
+    }
     Ok(answer(Answer { status: 200, body }).into_response())
 }
 
-/// The truth and the job of its mirror, in one transaction. No job when nothing changes.
-async fn set(write: &mut Write, follower: Id, followee: Id, active: bool) -> Result<Option<Enqueued<MirrorFollow>>, ApiError> {
-    let Some(version) = follows::set(write, follower, followee, active).await? else { return Ok(None) };
-    let job = MirrorFollow { follower, followee, active, version };
-    Ok(Some(enqueue(write, MirrorFollow::KIND, job).await?))
+/// For a key that comes again: its first request may have died before it could tell the cache, and then a replica that lags would
+/// hide from the client what the answer says.
+async fn tell_again(app: &App, follower: Id, followee: Id) -> Result<(), Error> {
+    let bucket = follower.bucket();
+    let stamp = app.shards.current_stamp(bucket).await?;
+    app.cache.wrote(&Committed { bucket, stamp }, &[]).await;
+    mirror_again(app, follower, followee).await
 }
 
-/// What must have happened before the answer, so that the next request of anyone sees the change. Also when nothing changed:
-/// another request may just have committed the same and not yet raised the stamp.
-async fn show(app: &App, committed: &Committed, mirror: Option<Enqueued<MirrorFollow>>) {
-    app.cache.wrote(committed, &[]).await;
-    if let Some(mirror) = mirror {
-        run_now(&app.shards, app, mirror).await;
+/// For a request that found nothing left to do: the one that did it may have died before it mirrored it, and its job makes that
+/// good only a second later. Behind a mirror that fails here stands that job still.
+async fn mirror_again(app: &App, follower: Id, followee: Id) -> Result<(), Error> {
+    let Some((active, version)) = follows::find(&app.shards, follower, followee).await? else { return Ok(()) };
+    let mirror = MirrorFollow { follower, followee, active, version };
+    if let Err(JobError::Retry(error) | JobError::GiveUp(error)) = mirror.run(app).await {
+        tracing::warn!(error = %format_args!("{error:#}"), "a follow was not mirrored again");
     }
+    Ok(())
 }

@@ -1,6 +1,6 @@
 use magnitude_cache::Cache;
 use magnitude_ids::Id;
-use magnitude_sharding::{Error, Shards, Write};
+use magnitude_sharding::{Error, Freshness, Shards, Write};
 use sqlx::PgConnection;
 
 /// Makes the follower follow, or no longer follow. The new version, or nothing when it was so already.
@@ -13,6 +13,12 @@ pub async fn set(write: &mut Write, follower: Id, followee: Id, active: bool) ->
         .bind(followee.as_i64())
         .fetch_optional(connection)
         .await?)
+}
+
+/// Whether the follower follows, and the version of that; from the primary, since a mirror is made of it.
+pub async fn find(shards: &Shards, follower: Id, followee: Id) -> Result<Option<(bool, i64)>, Error> {
+    let bind = |q: magnitude_sharding::Binds| q.bind(follower.as_i64()).bind(followee.as_i64());
+    shards.fetch_optional(follower.bucket(), Freshness::Primary, FIND, bind).await
 }
 
 /// Which of `candidates` the viewer follows: one statement, however many they are.
@@ -48,6 +54,10 @@ pub(crate) const UNFOLLOW: &str = "
     update follows set active = false, version = version + 1, updated_at = clock_timestamp()
     where bucket = $1 and follower = $2 and followee = $3 and active
     returning version";
+
+pub(crate) const FIND: &str = "
+    select active, version from follows
+    where bucket = $1 and (select sharding.owns($1, $2)) and follower = $3 and followee = $4";
 
 pub(crate) const AMONG: &str = "
     select followee from follows

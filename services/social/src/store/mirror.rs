@@ -1,8 +1,8 @@
 use magnitude_ids::Id;
 use magnitude_sharding::{Error, Shards};
 
-/// Brings the followee's side to this version, unless it is there or further. Its readers read the primary, page by page, so
-/// the bucket's stamp is not raised.
+/// Brings the followee's side to this version, unless it is there or further. No request reads the mirror from a replica, so the
+/// bucket's stamp is not raised.
 pub async fn apply(shards: &Shards, follower: Id, followee: Id, active: bool, version: i64) -> Result<(), Error> {
     let bind = |q: magnitude_sharding::Binds| q.bind(followee.as_i64()).bind(follower.as_i64()).bind(active).bind(version);
     shards.execute(followee.bucket(), APPLY, bind).await.map(drop)

@@ -4,4 +4,4 @@ pub mod follows;
 pub mod mirror;
 
 /// Every statement, for the test that prepares them against the migrated schema.
-pub const STATEMENTS: [&str; 5] = [follows::FOLLOW, follows::UNFOLLOW, follows::AMONG, follows::ALL, mirror::APPLY];
+pub const STATEMENTS: [&str; 6] = [follows::FOLLOW, follows::UNFOLLOW, follows::FIND, follows::AMONG, follows::ALL, mirror::APPLY];

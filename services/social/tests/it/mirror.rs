@@ -1,13 +1,16 @@
 use futures_util::future::join_all;
+use magnitude_cache::Cache;
 use magnitude_ids::Id;
 use magnitude_jobs::{Job, enqueue};
 use magnitude_kit::{Connected, eventually};
+use magnitude_sharding::{Begun, Freshness, Shards, Stamp, WriteId};
 use magnitude_social::{
     jobs::MirrorFollow,
     store::{follows, mirror},
 };
+use reqwest::{Method, StatusCode};
 
-use crate::app::TestApp;
+use crate::app::{TestApp, send, token};
 
 #[tokio::test]
 async fn racing_changes_end_with_the_mirror_as_the_truth() {
@@ -38,6 +41,49 @@ async fn a_crash_before_the_mirror_is_made_good() {
     write.commit().await.unwrap();
 
     eventually("the mirror shows it", async || app.rows().await == [Some((true, 1)), Some((true, 1))]).await;
+}
+
+/// Follows as the first request of a key did that died after its COMMIT; returns the stamp that shows it. No job stands behind
+/// the mirror, so that only what comes again can write it.
+async fn follow_and_die(app: &TestApp, shards: &Shards) -> Stamp {
+    let (follower, followee) = (app.ann.id(), app.bob.id());
+    let id = WriteId::from_key(&follower.to_string(), "POST /api/profiles/bob/follow", "1", b"");
+    let Begun::New(mut write) = shards.begin(follower.bucket(), &id).await.unwrap() else { panic!("nobody used the key") };
+    follows::set(&mut write, follower, followee, true).await.unwrap().unwrap();
+    write.keep_answer(200, "{}").await.unwrap();
+    write.commit().await.unwrap().stamp
+}
+
+#[tokio::test]
+async fn a_follow_whose_key_comes_again_is_told_to_the_cache_and_mirrored() {
+    let app = TestApp::new().await;
+    let Connected { shards, .. } = &app.cluster.connect().await;
+    let cache = Cache::new(&app.cluster.cache(), "social", shards.clone()).unwrap();
+    let bucket = app.ann.id().bucket();
+    // The first reader sets the stamp that was missing, so that replicas may answer.
+    cache.freshness(bucket).await;
+    assert!(matches!(cache.freshness(bucket).await, Freshness::AtLeast(_)));
+    let needed = follow_and_die(&app, shards).await;
+
+    let again = app.request(Method::POST, "bob").header("authorization", token(&app.ann)).header("idempotency-key", "1");
+    let (status, _) = send(again).await;
+
+    assert_eq!(status, StatusCode::OK);
+    assert_eq!(app.rows().await[1], Some((true, 1)));
+    let Freshness::AtLeast(stamp) = cache.freshness(bucket).await else { panic!("the stamp is there") };
+    assert!(stamp.position >= needed.position);
+}
+
+#[tokio::test]
+async fn a_follow_that_finds_nothing_to_do_is_mirrored_when_it_is_answered() {
+    let app = TestApp::new().await;
+    let Connected { shards, .. } = &app.cluster.connect().await;
+    follow_and_die(&app, shards).await;
+
+    let (status, _) = app.follow(&app.ann, "bob").await;
+
+    assert_eq!(status, StatusCode::OK);
+    assert_eq!(app.rows().await, [Some((true, 1)); 2]);
 }
 
 #[tokio::test]
