@@ -39,7 +39,7 @@ pub fn registration(body: &Body) -> Result<Registration, ApiError> {
     Ok(Registration { username: text(username), email: text(email), password: text(password) })
 }
 
-/// A password of a wrong length is just a wrong one here.
+/// A password shorter than one may be is just a wrong one here.
 pub fn credentials(body: &Body) -> Result<Credentials, ApiError> {
     let user = body.envelope("user")?;
     let mut fields = Fields::new();

@@ -4,7 +4,7 @@
 use magnitude_cache::Void;
 use magnitude_chassis::ApiError;
 use magnitude_ids::{Bucket, Id};
-use magnitude_sharding::{Begun, Error, Write, WriteId};
+use magnitude_sharding::{Begun, Error, Freshness, Write, WriteId};
 use serde::{Deserialize, Serialize};
 use unicode_normalization::UnicodeNormalization;
 use uuid::Uuid;
@@ -16,6 +16,8 @@ use crate::{App, keyspaces::USERNAMES, store};
 pub enum Kind {
     Username,
     Email,
+    /// Of a registration's idempotency key: leads to the user that it made.
+    Registration,
 }
 
 /// A name as it is compared: NFC, and an email in lower case.
@@ -34,6 +36,10 @@ impl Name {
         Self { kind: Kind::Email, text: text.nfc().collect::<String>().to_lowercase() }
     }
 
+    pub fn registration(write_id: Uuid) -> Self {
+        Self { kind: Kind::Registration, text: write_id.to_string() }
+    }
+
     pub fn bucket(&self) -> Bucket {
         Bucket::of_name(&self.text)
     }
@@ -42,6 +48,7 @@ impl Name {
         match self.kind {
             Kind::Username => "username",
             Kind::Email => "email",
+            Kind::Registration => "registration",
         }
     }
 
@@ -49,7 +56,7 @@ impl Name {
     fn void(&self, since: i64) -> Vec<Void> {
         match self.kind {
             Kind::Username => vec![USERNAMES.void(self.bucket(), &self.text, since)],
-            Kind::Email => Vec::new(),
+            Kind::Email | Kind::Registration => Vec::new(),
         }
     }
 }
@@ -96,6 +103,20 @@ pub async fn reserve(app: &App, name: &Name, claim: Claim) -> Result<Reserved, A
         }
     }
     Ok(Reserved::Taken)
+}
+
+/// The same, also where another write of the same user holds the name and has not come for a while: its process may have died.
+/// That one is settled; if it was only late it does not come any more, and begins anew.
+pub async fn insist(app: &App, name: &Name, claim: Claim) -> Result<Reserved, ApiError> {
+    let reserved = reserve(app, name, claim).await?;
+    if reserved != Reserved::SameUser {
+        return Ok(reserved);
+    }
+    let held = store::names::find(&app.shards, Freshness::Primary, name).await?;
+    if let Some(held) = held.filter(|held| held.user_id == claim.user.as_i64() && !held.confirmed) {
+        settle(app, name, &held).await?;
+    }
+    reserve(app, name, claim).await
 }
 
 /// Settles a reservation that expired: true if its write had come after all and the name is confirmed, false if it is free now.

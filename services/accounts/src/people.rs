@@ -6,6 +6,8 @@ use magnitude_cache::Versioned;
 use magnitude_chassis::ApiError;
 use magnitude_contract::accounts::Profile;
 use magnitude_ids::Id;
+use magnitude_sharding::Freshness;
+use uuid::Uuid;
 
 use crate::{
     App,
@@ -43,8 +45,17 @@ pub async fn by_username(app: &App, username: &str) -> Result<Option<Arc<Profile
 /// The user of an email, from primaries: sign-in must not read a late copy of a password.
 pub async fn by_email(app: &App, email: &str) -> Result<Option<User>, ApiError> {
     let name = Name::email(email);
-    let held = store::names::find(&app.shards, magnitude_sharding::Freshness::Primary, &name).await?;
+    Ok(holder(app, &name).await?.filter(|user| Name::email(&user.email) == name))
+}
+
+/// The user that a keyed registration made, whatever was changed of it since.
+pub async fn by_registration(app: &App, write_id: Uuid) -> Result<Option<User>, ApiError> {
+    Ok(holder(app, &Name::registration(write_id)).await?.filter(|user| user.write_id == write_id))
+}
+
+/// Whom a name's row leads to, from primaries.
+async fn holder(app: &App, name: &Name) -> Result<Option<User>, ApiError> {
+    let held = store::names::find(&app.shards, Freshness::Primary, name).await?;
     let Some(id) = held.and_then(|held| Id::from_i64(held.user_id)) else { return Ok(None) };
-    let user = store::users::find(&app.shards, magnitude_sharding::Freshness::Primary, id).await?;
-    Ok(user.filter(|user| Name::email(&user.email) == name))
+    Ok(store::users::find(&app.shards, Freshness::Primary, id).await?)
 }

@@ -28,12 +28,15 @@ impl Lookup for SessionTable {
             return Ok(None);
         }
         // A tenth of the idle time is exact enough, and spares a write a request.
-        if row.last_used_at + idle / 10 < now
-            && let Err(error) = store::sessions::touch(&self.shards, bucket, row.id, now).await
-        {
-            tracing::warn!(%error, "a session's last use could not be kept");
+        let mut last_used_at = row.last_used_at;
+        if last_used_at + idle / 10 < now {
+            match store::sessions::touch(&self.shards, bucket, row.id, now).await {
+                Ok(()) => last_used_at = now,
+                Err(error) => tracing::warn!(%error, "a session's last use could not be kept"),
+            }
         }
-        let expires_at = row.expires_at.min(now + idle);
+        // By what the row says, so that the list of sessions and whoever resolves this one agree on its end.
+        let expires_at = row.expires_at.min(last_used_at + idle);
         Ok(Id::from_i64(row.id).zip(Id::from_i64(row.user_id)).map(|(id, user)| Session { id, user, expires_at }))
     }
 }
@@ -47,11 +50,16 @@ pub struct Begun {
 /// Begins a session in the transaction; `remember` it once that is committed.
 pub async fn begin(app: &App, write: &mut Write, user: Id, headers: &HeaderMap) -> Result<Begun, Error> {
     let (token, now) = (Token::new(user.bucket()), now());
-    let id = Id::new(user.bucket(), SystemTime::now());
     let expires_at = now + TimeDelta::seconds(app.session_life.absolute_s);
     let device = device(headers);
-    let new = store::sessions::New { id, user, hash: token.hash(), device: &device, now, expires_at };
-    store::sessions::insert(write, &new).await?;
+    let id = loop {
+        let id = Id::new(user.bucket(), SystemTime::now());
+        let new = store::sessions::New { id, user, hash: token.hash(), device: &device, now, expires_at };
+        // Another session of this bucket may have drawn the same id in this millisecond: draw again.
+        if store::sessions::insert(write, &new).await? {
+            break id;
+        }
+    };
     let expires_at = expires_at.min(now + TimeDelta::seconds(app.session_life.idle_s));
     Ok(Begun { token, session: Session { id, user, expires_at } })
 }

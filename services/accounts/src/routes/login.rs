@@ -21,8 +21,10 @@ pub async fn login(State(app): State<App>, headers: HeaderMap, idempotency: Idem
     let user = people::by_email(&app, &credentials.email).await?;
     let hash = user.as_ref().map(|user| user.password_hash.as_str());
     let matches = app.passwords.verify(&credentials.password, hash).await?;
-    // The key counts per email, and the password is the only other thing that a body says.
-    let id = idempotency.write_id(&Name::email(&credentials.email).text, b"");
+    // The key counts per email, and the password is the only other thing that a body says. The salted hash that it was checked
+    // against stands for it: a fingerprint of the password itself could be guessed from.
+    let fingerprint = hash.unwrap_or_default().as_bytes();
+    let id = idempotency.write_id(&Name::email(&credentials.email).text, fingerprint);
     match user {
         Some(user) if matches => Ok(Json(sign_in(&app, &user, &headers, &id).await?)),
         Some(user) if id.is_keyed() && was_used(&app, &user, &id).await? => Err(Error::KeyReused.into()),

@@ -6,104 +6,129 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use magnitude_chassis::{ApiError, Body, Idempotency, Json};
+use magnitude_contract::accounts::UserBody;
 use magnitude_ids::{Bucket, Id};
-use magnitude_jobs::{enqueue, run_now};
-use magnitude_sharding::WriteId;
+use magnitude_jobs::{Job, enqueue, run_now};
+use magnitude_sharding::{Error, WriteId};
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
 
 use crate::{
     App,
     fields::{self, Registration},
     jobs::SettleNames,
     keyspaces::PROFILES,
-    names::{self, Claim, Name, Reserved, give_back, reserve},
+    names::{self, Claim, Kind, Name, Reserved, give_back, reserve},
     people,
     routes::{login::sign_in, user::answer},
     sessions,
-    store::{self, users::User},
+    store::{
+        self,
+        users::{First, User},
+    },
 };
 
-/// `POST /api/users`: registers and signs in. The names are reserved before the password is hashed, the username first: of
-/// many who race for one name the first to reserve it goes on, and all others stop there.
+/// How often an id is drawn.
+const DRAWS: usize = 3;
+
+/// `POST /api/users`: registers and signs in.
 pub async fn register(State(app): State<App>, headers: HeaderMap, idempotency: Idempotency, body: Body) -> Result<Response, ApiError> {
     let new = fields::registration(&body)?;
-    let (username, email) = (Name::username(&new.username), Name::email(&new.email));
-    // A key counts per email. What the body says is compared with the user that it made: a hash of it would hold the password.
-    let write_id = idempotency.write_id(&email.text, b"").id();
-    let claim = Claim { user: Id::new(Bucket::random(), SystemTime::now()), write_id, version: 1 };
-
-    if idempotency.key.is_some() && people::by_email(&app, &new.email).await?.is_some_and(|user| user.write_id == write_id) {
-        return repeated(&app, &new, write_id, &headers).await;
-    }
-    match reserve(&app, &username, claim).await? {
-        Reserved::Ours => {}
-        Reserved::SameWrite => return repeated(&app, &new, write_id, &headers).await,
-        Reserved::SameUser | Reserved::Taken => {
-            let taken = ApiError::taken("username");
-            let email_taken = people::by_email(&app, &new.email).await?.is_some();
-            return Err(if email_taken { taken.and("email", "has already been taken") } else { taken });
+    for _ in 0..DRAWS {
+        if let Some(response) = attempt(&app, &new, &idempotency, &headers).await? {
+            return Ok(response);
         }
     }
-    match reserve(&app, &email, claim).await {
-        Ok(Reserved::Ours) => {}
-        Ok(Reserved::SameWrite) => {
-            give_back(&app, &[&username], claim).await;
-            return repeated(&app, &new, write_id, &headers).await;
-        }
-        Ok(Reserved::SameUser | Reserved::Taken) => {
-            give_back(&app, &[&username], claim).await;
-            return Err(ApiError::taken("email"));
-        }
-        Err(error) => {
-            give_back(&app, &[&username], claim).await;
-            return Err(error);
-        }
-    }
-    match insert(&app, new, claim, [&username, &email], &headers).await {
-        Ok(response) => Ok(response),
-        Err(error) => {
-            // Unless the outcome is unknown, the user's row was not written: others need not wait for the reservations' end.
-            if error.status() != StatusCode::GATEWAY_TIMEOUT {
-                give_back(&app, &[&username, &email], claim).await;
-            }
-            Err(error)
-        }
-    }
+    Err(ApiError::unavailable(anyhow::anyhow!("every id that was drawn is another user's")))
 }
 
-async fn insert(app: &App, new: Registration, claim: Claim, taken: [&Name; 2], headers: &HeaderMap) -> Result<Response, ApiError> {
-    let password_hash = app.passwords.hash(&new.password).await?;
+/// Nothing if the id that was drawn is another user's. The names are reserved before the password is hashed, the username before
+/// the email: of many who race for one name the first to reserve it goes on, and all others stop there.
+async fn attempt(app: &App, new: &Registration, idempotency: &Idempotency, headers: &HeaderMap) -> Result<Option<Response>, ApiError> {
+    let (username, email) = (Name::username(&new.username), Name::email(&new.email));
+    // A key counts per email. What the body says is compared with what the first one said: a hash of it would hold the password.
+    let write_id = idempotency.write_id(&email.text, b"").id();
+    let claim = Claim { user: Id::new(Bucket::random(), SystemTime::now()), write_id, version: 1 };
+    // The key first: it leads to the user whatever became of the user's names.
+    let keyed = idempotency.key.is_some();
+    let names: Vec<_> = keyed.then(|| Name::registration(write_id)).into_iter().chain([username, email]).collect();
+    for (index, name) in names.iter().enumerate() {
+        let reserved = reserve(app, name, claim).await;
+        if matches!(reserved, Ok(Reserved::Ours)) {
+            continue;
+        }
+        give_back(app, &names[..index].iter().collect::<Vec<_>>(), claim).await;
+        return match reserved? {
+            Reserved::SameWrite => repeated(app, new, write_id, headers).await.map(Some),
+            _ => Err(taken(app, name, new).await?),
+        };
+    }
+    let inserted = insert(app, new, claim, &names, keyed, headers).await;
+    // Unless the outcome is unknown, what was not inserted never will be: others need not wait for the reservations' end.
+    if !matches!(&inserted, Ok(Some(_))) && !inserted.as_ref().is_err_and(|error| error.status() == StatusCode::GATEWAY_TIMEOUT) {
+        give_back(app, &names.iter().collect::<Vec<_>>(), claim).await;
+    }
+    inserted
+}
+
+/// A username that is taken is told together with an email that is.
+async fn taken(app: &App, name: &Name, new: &Registration) -> Result<ApiError, ApiError> {
+    let taken = ApiError::taken(name.kind());
+    let both = name.kind == Kind::Username && people::by_email(app, &new.email).await?.is_some();
+    Ok(if both { taken.and("email", "has already been taken") } else { taken })
+}
+
+async fn insert(
+    app: &App,
+    new: &Registration,
+    claim: Claim,
+    taken: &[Name],
+    keyed: bool,
+    headers: &HeaderMap,
+) -> Result<Option<Response>, ApiError> {
     let user = User {
         id: claim.user,
-        username: new.username,
-        email: new.email,
-        password_hash,
+        username: new.username.clone(),
+        email: new.email.clone(),
+        password_hash: app.passwords.hash(&new.password).await?,
         bio: None,
         image: None,
         version: claim.version,
         write_id: claim.write_id,
     };
+    let first = keyed.then(|| First { first_names: names_of(new), first_password_hash: user.password_hash.clone() });
     let Some(mut write) = names::begin(app, claim).await? else {
         return Err(ApiError::unavailable(anyhow::anyhow!("the reservation had expired")));
     };
-    store::users::insert(&mut write, &user).await?;
+    if !store::users::insert(&mut write, &user, first.as_ref()).await? {
+        return Ok(None);
+    }
     let begun = sessions::begin(app, &mut write, user.id, headers).await?;
-    let taken = taken.into_iter().cloned().collect();
-    let settle = SettleNames { user: user.id, write_id: claim.write_id, version: claim.version, taken, left: Vec::new() };
-    let settle = enqueue(&mut write, "settle_names", settle).await?;
+    let settle = SettleNames { user: user.id, write_id: claim.write_id, version: claim.version, taken: taken.to_vec(), left: Vec::new() };
+    let settle = enqueue(&mut write, SettleNames::KIND, settle).await?;
     let committed = write.commit().await?;
     app.cache.wrote(&committed, &[PROFILES.void(user.id.bucket(), user.id, user.version)]).await;
     run_now(&app.shards, app, settle).await;
     begun.remember(app).await;
-    Ok((StatusCode::CREATED, Json(answer(&user, &begun.token))).into_response())
+    Ok(Some((StatusCode::CREATED, Json(answer(&user, &begun.token))).into_response()))
 }
 
-/// The same key again: the user that it made signs in with a new token, if the body says the same.
-async fn repeated(app: &App, new: &Registration, write_id: uuid::Uuid, headers: &HeaderMap) -> Result<Response, ApiError> {
-    let user = people::by_email(app, &new.email).await?.filter(|user| user.write_id == write_id);
-    let Some(user) = user else { return Err(magnitude_sharding::Error::InProgress.into()) };
-    let same = user.username == new.username && app.passwords.verify(&new.password, Some(&user.password_hash)).await?;
+/// The same key again: the user that it made signs in and gets the first answer with a new token, if the body says the same,
+/// whatever was changed of the user since.
+async fn repeated(app: &App, new: &Registration, write_id: Uuid, headers: &HeaderMap) -> Result<Response, ApiError> {
+    let Some(user) = people::by_registration(app, write_id).await? else { return Err(Error::InProgress.into()) };
+    let Some(first) = store::users::first(&app.shards, user.id).await? else { return Err(Error::KeyReused.into()) };
+    let same = first.first_names == names_of(new) && app.passwords.verify(&new.password, Some(&first.first_password_hash)).await?;
     if !same {
-        return Err(magnitude_sharding::Error::KeyReused.into());
+        return Err(Error::KeyReused.into());
     }
-    Ok((StatusCode::CREATED, Json(sign_in(app, &user, headers, &WriteId::random()).await?)).into_response())
+    let mut answer = sign_in(app, &user, headers, &WriteId::random()).await?;
+    answer.user = UserBody { username: new.username.clone(), email: new.email.clone(), bio: None, image: None, ..answer.user };
+    Ok((StatusCode::CREATED, Json(answer)).into_response())
+}
+
+/// The names of a body, to be compared with another's.
+fn names_of(new: &Registration) -> Vec<u8> {
+    // Neither can contain a NUL, so it keeps them apart.
+    Sha256::new().chain_update(&new.username).chain_update([0]).chain_update(&new.email).finalize().to_vec()
 }

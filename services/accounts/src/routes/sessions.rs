@@ -2,7 +2,7 @@ use axum::{extract::State, http::StatusCode};
 use magnitude_chassis::{ApiError, Idempotency, Json, Path};
 use magnitude_contract::Timestamp;
 use magnitude_ids::Id;
-use magnitude_jobs::{enqueue, run_now};
+use magnitude_jobs::{Job, enqueue, run_now};
 use magnitude_session::{Session, SignedIn};
 use serde::Serialize;
 
@@ -27,7 +27,7 @@ struct SessionBody {
 /// `GET /api/user/sessions`.
 pub async fn list(State(app): State<App>, SignedIn { session, .. }: SignedIn) -> Result<Json<SessionsAnswer>, ApiError> {
     let freshness = app.cache.freshness(session.user.bucket()).await;
-    let rows = store::sessions::list(&app.shards, freshness, session.user).await?;
+    let rows = store::sessions::list(&app.shards, freshness, session.user, app.session_life.idle_s).await?;
     let sessions = rows.into_iter().filter_map(|row| {
         let id = Id::from_i64(row.id)?;
         Some(SessionBody {
@@ -43,9 +43,14 @@ pub async fn list(State(app): State<App>, SignedIn { session, .. }: SignedIn) ->
 }
 
 /// `DELETE /api/user/sessions/{id}`.
-pub async fn revoke(State(app): State<App>, SignedIn { session, .. }: SignedIn, Path(id): Path<String>) -> Result<StatusCode, ApiError> {
-    let id: Id = id.parse().map_err(|_| ApiError::not_found("session"))?;
-    if end(&app, &session, id).await? { Ok(StatusCode::NO_CONTENT) } else { Err(ApiError::not_found("session")) }
+pub async fn revoke(
+    State(app): State<App>,
+    SignedIn { session, .. }: SignedIn,
+    id: Result<Path<String>, ApiError>,
+) -> Result<StatusCode, ApiError> {
+    let not_found = || ApiError::not_found("session");
+    let id = id.ok().and_then(|Path(id)| id.parse().ok()).ok_or_else(not_found)?;
+    if end(&app, &session, id).await? { Ok(StatusCode::NO_CONTENT) } else { Err(not_found()) }
 }
 
 /// `POST /api/users/logout`.
@@ -57,10 +62,12 @@ pub async fn logout(State(app): State<App>, SignedIn { session, .. }: SignedIn, 
 async fn end(app: &App, session: &Session, ended: Id) -> Result<bool, ApiError> {
     let mut write = app.shards.write(session.user.bucket()).await?;
     let hashes = store::sessions::revoke(&mut write, session.user, ended).await?;
-    let found = !hashes.is_empty();
-    let job = enqueue(&mut write, "end_sessions", EndSessions { hashes }).await?;
+    if hashes.is_empty() {
+        return Ok(false);
+    }
+    let job = enqueue(&mut write, EndSessions::KIND, EndSessions { hashes }).await?;
     let committed = write.commit().await?;
     app.cache.wrote(&committed, &[]).await;
     run_now(&app.shards, app, job).await;
-    Ok(found)
+    Ok(true)
 }

@@ -3,7 +3,7 @@ use std::time::Duration;
 use axum::extract::State;
 use magnitude_chassis::{ApiError, Body, Json, Patch};
 use magnitude_contract::accounts::UserAnswer;
-use magnitude_jobs::{enqueue, run_now};
+use magnitude_jobs::{Job, enqueue, run_now};
 use magnitude_session::{Session, SignedIn};
 use magnitude_sharding::Freshness;
 use uuid::Uuid;
@@ -13,7 +13,7 @@ use crate::{
     fields::{self, Changes},
     jobs::{EndSessions, SettleNames},
     keyspaces::PROFILES,
-    names::{self, Claim, Name, Reserved, give_back, reserve},
+    names::{self, Claim, Name, Reserved, give_back, insist, reserve},
     routes::user::answer,
     store::{self, users::User},
 };
@@ -21,6 +21,9 @@ use crate::{
 /// How often an update begins anew, and how much longer it waits each time.
 const TURNS: u32 = 8;
 const PAUSE: Duration = Duration::from_millis(10);
+/// From this turn on, after 60 ms, a name that another update of the same user reserved is no longer waited for: that update may
+/// have died, and would keep its own user out until the reservation expires.
+const INSIST: u32 = 4;
 
 /// `PUT /api/user`: any subset; what is absent stays.
 pub async fn update(
@@ -35,7 +38,7 @@ pub async fn update(
     };
     // Another update of the same user between read and write makes this one begin anew.
     for turn in 0..TURNS {
-        if let Some(user) = attempt(&app, &session, &changes, password_hash.as_deref()).await? {
+        if let Some(user) = attempt(&app, &session, &changes, password_hash.as_deref(), turn >= INSIST).await? {
             return Ok(Json(answer(&user, &token)));
         }
         tokio::time::sleep(PAUSE * turn).await;
@@ -44,13 +47,19 @@ pub async fn update(
 }
 
 /// Nothing if another update was in the way.
-async fn attempt(app: &App, session: &Session, changes: &Changes, password_hash: Option<&str>) -> Result<Option<User>, ApiError> {
+async fn attempt(
+    app: &App,
+    session: &Session,
+    changes: &Changes,
+    password_hash: Option<&str>,
+    insists: bool,
+) -> Result<Option<User>, ApiError> {
     let old = store::users::find(&app.shards, Freshness::Primary, session.user).await?;
     let old = old.ok_or_else(|| ApiError::new(axum::http::StatusCode::UNAUTHORIZED, "token", "is invalid"))?;
     let new = changed(&old, changes, password_hash);
     let claim = Claim { user: old.id, write_id: Uuid::new_v4(), version: new.version };
     let (taken, left) = moved(&old, &new);
-    let written = match reserve_all(app, &taken, claim).await {
+    let written = match reserve_all(app, &taken, claim, insists).await {
         Ok(true) => write(app, session, &old, &new, claim, (&taken, &left), password_hash.is_some()).await,
         Ok(false) => Ok(None),
         Err(error) => Err(error),
@@ -95,11 +104,11 @@ fn moved(old: &User, new: &User) -> (Vec<Name>, Vec<Name>) {
 }
 
 /// Whether all could be had; every name that somebody else holds is told at once.
-async fn reserve_all(app: &App, names: &[Name], claim: Claim) -> Result<bool, ApiError> {
+async fn reserve_all(app: &App, names: &[Name], claim: Claim, insists: bool) -> Result<bool, ApiError> {
     let mut ours = true;
     let mut refused: Option<ApiError> = None;
     for name in names {
-        match reserve(app, name, claim).await? {
+        match if insists { insist(app, name, claim).await? } else { reserve(app, name, claim).await? } {
             Reserved::Ours => {}
             // What this user's other update takes is soon the user's, or free again.
             Reserved::SameUser | Reserved::SameWrite => ours = false,
@@ -135,11 +144,16 @@ async fn write(
     }
     store::users::update(&mut write, new).await?;
     let hashes = if ends_sessions { store::sessions::revoke_others(&mut write, old.id, session.id).await? } else { Vec::new() };
-    let end = enqueue(&mut write, "end_sessions", EndSessions { hashes }).await?;
+    let end = if hashes.is_empty() { None } else { Some(enqueue(&mut write, EndSessions::KIND, EndSessions { hashes }).await?) };
     let settle = SettleNames { user: old.id, write_id: claim.write_id, version: new.version, taken: taken.to_vec(), left: left.to_vec() };
-    let settle = enqueue(&mut write, "settle_names", settle).await?;
+    let settle = enqueue(&mut write, SettleNames::KIND, settle).await?;
     let committed = write.commit().await?;
     app.cache.wrote(&committed, &[PROFILES.void(new.id.bucket(), new.id, new.version)]).await;
-    futures_util::join!(run_now(&app.shards, app, end), run_now(&app.shards, app, settle));
+    let end = async {
+        if let Some(end) = end {
+            run_now(&app.shards, app, end).await;
+        }
+    };
+    futures_util::join!(end, run_now(&app.shards, app, settle));
     Ok(Some(new.clone()))
 }

@@ -12,13 +12,14 @@ pub(crate) fn id(number: i64) -> Result<Id, sqlx::Error> {
 }
 
 /// Every statement, for the test that prepares them against the migrated schema.
-pub const STATEMENTS: [&str; 19] = [
+pub const STATEMENTS: [&str; 23] = [
     names::INSERT,
     names::FIND_IN,
     names::FIND,
     names::CONFIRM,
     names::FREE,
     names::RELEASE,
+    names::FORGET_REGISTRATIONS,
     names::EXPIRED,
     sessions::INSERT,
     sessions::FIND,
@@ -27,7 +28,10 @@ pub const STATEMENTS: [&str; 19] = [
     sessions::IS_LIVE,
     sessions::REVOKE,
     sessions::REVOKE_OTHERS,
+    sessions::DELETE_ENDED,
     users::INSERT,
+    users::FIRST,
+    users::FORGET_FIRST,
     users::FIND,
     users::FIND_MANY,
     users::LOCK,

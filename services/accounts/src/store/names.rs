@@ -102,6 +102,15 @@ pub(crate) const RELEASE: &str = "
     where bucket = $1 and kind = $2 and name = $3 and user_id = $4 and version <= $5
     returning (extract(epoch from expires_at) * 1000000)::bigint";
 
+/// A key counts for a day, and an hour to be sure.
+pub(crate) const FORGET_REGISTRATIONS: &str = "
+    delete from names n using (
+        select bucket, kind, name from names join sharding.buckets b using (bucket)
+        where kind = 'registration' and confirmed and expires_at < now() - interval '25 hours' and b.state = 'owned'
+        order by expires_at limit 1000) old
+    where n.bucket = old.bucket and n.kind = old.kind and n.name = old.name and sharding.guard(old.bucket)
+    returning n.bucket";
+
 pub(crate) const EXPIRED: &str = "
     select kind, name, user_id, write_id, (extract(epoch from expires_at) * 1000000)::bigint as since, confirmed, true as expired
     from names

@@ -39,17 +39,32 @@ impl User {
     }
 }
 
-pub async fn insert(write: &mut Write, user: &User) -> Result<(), Error> {
-    sqlx::query(INSERT)
+/// What the first body of a keyed registration said, as it can be compared with another.
+#[derive(Clone, Debug, FromRow)]
+pub struct First {
+    pub first_names: Vec<u8>,
+    pub first_password_hash: String,
+}
+
+/// False if the id is another user's: two may draw the same one in a bucket and millisecond.
+pub async fn insert(write: &mut Write, user: &User, first: Option<&First>) -> Result<bool, Error> {
+    let done = sqlx::query(INSERT)
         .bind(user.id.bucket().as_i16())
         .bind(user.id.as_i64())
         .bind(&user.username)
         .bind(&user.email)
         .bind(&user.password_hash)
         .bind(user.write_id)
+        .bind(first.map(|first| first.first_names.as_slice()))
+        .bind(first.map(|first| first.first_password_hash.as_str()))
         .execute(&mut **write)
         .await?;
-    Ok(())
+    Ok(done.rows_affected() == 1)
+}
+
+/// What a keyed registration said first, while its key counts.
+pub async fn first(shards: &Shards, user: Id) -> Result<Option<First>, Error> {
+    shards.fetch_optional(user.bucket(), Freshness::Primary, FIRST, |q| q.bind(user.as_i64())).await
 }
 
 pub async fn find(shards: &Shards, freshness: Freshness, user: Id) -> Result<Option<User>, Error> {
@@ -86,7 +101,21 @@ pub async fn update(write: &mut Write, user: &User) -> Result<(), Error> {
 }
 
 pub(crate) const INSERT: &str = "
-    insert into users (bucket, id, username, email, password_hash, write_id) values ($1, $2, $3, $4, $5, $6)";
+    insert into users (bucket, id, username, email, password_hash, write_id, first_names, first_password_hash)
+    values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict (bucket, id) do nothing";
+
+pub(crate) const FIRST: &str = "
+    select first_names, first_password_hash from users
+    where (select sharding.owns($1, $2)) and bucket = $1 and id = $3 and first_names is not null and first_password_hash is not null";
+
+/// As long as the key's name is kept: a password's hash must not stay for longer than it serves.
+pub(crate) const FORGET_FIRST: &str = "
+    update users u set first_names = null, first_password_hash = null from (
+        select bucket, id from users join sharding.buckets b using (bucket)
+        where first_password_hash is not null and created_at < now() - interval '25 hours' and b.state = 'owned'
+        order by created_at limit 1000) old
+    where u.bucket = old.bucket and u.id = old.id and sharding.guard(old.bucket)
+    returning u.bucket";
 
 pub(crate) const FIND: &str = "
     select id, username, email, password_hash, bio, image, version, write_id from users

@@ -2,6 +2,8 @@
 
 mod app;
 mod internal;
+mod keys;
+mod profiles;
 mod races;
 mod reservations;
 mod sessions;

@@ -10,6 +10,7 @@ use magnitude_accounts::{
 use magnitude_ids::{Bucket, Id};
 use magnitude_kit::eventually;
 use reqwest::StatusCode;
+use serde_json::json;
 use uuid::Uuid;
 
 use crate::app::{Instance, QUICK, SLOW, TestApp, email};
@@ -101,4 +102,33 @@ async fn a_registration_that_outlasts_its_reservation_leaves_nothing() {
     assert_eq!(won, StatusCode::CREATED, "{body}");
     assert_eq!(late, StatusCode::SERVICE_UNAVAILABLE);
     slow.assert_settled(1).await;
+}
+
+#[tokio::test]
+async fn a_rename_that_died_does_not_keep_its_own_user_from_renaming() {
+    let test = TestApp::new().await;
+    let token = test.join("ann").await;
+    let user = test.internal().by_username("ann").await.unwrap().expect("she is there").id;
+    let (name, email) = (Name::username("anna"), Name::email("anna@example.org"));
+    for name in [&name, &email] {
+        let died = Claim { user, write_id: Uuid::new_v4(), version: 2 };
+        assert_eq!(reserve(&test.app, name, died).await.unwrap(), Reserved::Ours);
+    }
+
+    let (status, body) = test.update(&token, json!({ "username": name.text, "email": email.text })).await;
+
+    assert_eq!(status, StatusCode::OK, "{body}");
+    test.assert_settled(1).await;
+}
+
+#[tokio::test]
+async fn a_rename_that_was_only_late_is_not_made_once_its_name_was_taken_over() {
+    let test = TestApp::new().await;
+    let token = test.join("ann").await;
+    let user = test.internal().by_username("ann").await.unwrap().expect("she is there").id;
+    let late = Claim { user, write_id: Uuid::new_v4(), version: 2 };
+    reserve(&test.app, &Name::username("anna"), late).await.unwrap();
+    assert_eq!(test.update(&token, json!({ "username": "anna" })).await.0, StatusCode::OK);
+
+    assert!(names::begin(&test.app, late).await.unwrap().is_none());
 }
