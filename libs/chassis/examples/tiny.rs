@@ -34,6 +34,10 @@ impl Service for Tiny {
         Ok(Routers { public, internal: Router::new() })
     }
 
+    async fn reshard(_: Settings, _: magnitude_sharding::reshard::Order) -> anyhow::Result<()> {
+        anyhow::bail!("it has no shards")
+    }
+
     async fn migrate(_: Settings) -> anyhow::Result<()> {
         anyhow::bail!("there is no database")
     }

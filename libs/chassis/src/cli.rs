@@ -7,6 +7,8 @@ use tokio::{
     signal::unix::{Signal, SignalKind, signal},
 };
 
+use magnitude_sharding::reshard;
+
 use crate::{Running, Service, ServiceSettings, healthcheck, settings, telemetry};
 
 #[derive(Parser)]
@@ -18,12 +20,17 @@ struct Arguments {
     settings: Option<PathBuf>,
 }
 
-#[derive(Subcommand, Clone, Copy)]
+#[derive(Subcommand)]
 enum Role {
     /// Serves until it is told to stop (SIGTERM, SIGINT), then drains.
     Serve,
     /// Brings the databases to the schema that this binary needs.
     Migrate,
+    /// Moves buckets between shards while traffic runs.
+    Reshard {
+        #[command(subcommand)]
+        order: reshard::Order,
+    },
     /// Prints the merged settings without secrets.
     Settings,
     /// Asks the running instance whether it is ready.
@@ -34,7 +41,7 @@ enum Role {
 /// `main` and return what it returns.
 pub fn run<S: Service>(_: S) -> ExitCode {
     let matches = Arguments::command().name(S::NAME).bin_name(S::NAME).get_matches();
-    let outcome = Arguments::from_arg_matches(&matches).map_err(anyhow::Error::from).and_then(|arguments| play::<S>(&arguments));
+    let outcome = Arguments::from_arg_matches(&matches).map_err(anyhow::Error::from).and_then(|arguments| play::<S>(arguments));
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -44,7 +51,7 @@ pub fn run<S: Service>(_: S) -> ExitCode {
     }
 }
 
-fn play<S: Service>(arguments: &Arguments) -> anyhow::Result<()> {
+fn play<S: Service>(arguments: Arguments) -> anyhow::Result<()> {
     let settings: S::Settings = settings::load(S::DEFAULTS, arguments.settings.as_deref(), environment())?;
     if let Role::Settings = arguments.role {
         print!("{}", settings::print(&settings)?);
@@ -56,6 +63,10 @@ fn play<S: Service>(arguments: &Arguments) -> anyhow::Result<()> {
         Role::Migrate => {
             telemetry::init(S::NAME, settings.telemetry());
             runtime.block_on(S::migrate(settings)).context("the migration did not finish")
+        }
+        Role::Reshard { order } => {
+            telemetry::init(S::NAME, settings.telemetry());
+            runtime.block_on(S::reshard(settings, order))
         }
         _ => {
             telemetry::init(S::NAME, settings.telemetry());

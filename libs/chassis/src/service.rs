@@ -1,4 +1,5 @@
 use axum::Router;
+use magnitude_sharding::reshard::Order;
 
 use crate::{ServiceSettings, Tasks};
 
@@ -15,6 +16,9 @@ pub trait Service: Send + Sync + 'static {
 
     /// Brings the service's databases to the schema that this binary needs.
     fn migrate(settings: Self::Settings) -> impl Future<Output = anyhow::Result<()>> + Send;
+
+    /// Carries out a command about the service's buckets.
+    fn reshard(settings: Self::Settings, order: Order) -> impl Future<Output = anyhow::Result<()>> + Send;
 }
 
 /// The routers of a running service.

@@ -58,14 +58,16 @@ impl Shards {
     }
 
     /// Every shard in parallel, one statement each. `$1` is the shard's revision; the statement must contain
-    /// `(select sharding.covers($1))` as a condition; own arguments start at `$2`. The rows of all shards, one shard's after
-    /// another's; either every bucket was covered just once or it is an error.
+    /// `(select sharding.covers($1))` as a condition and take only rows of the buckets in `sharding.held`: copies of others may be there
+    /// while they move. Own arguments start at `$2`. The rows of all shards, one shard's after another's; either every bucket was
+    /// covered just once or it is an error.
     pub async fn fetch_from_all<O: Row>(
         &self,
         freshness: &ShardFreshness,
         sql: &'static str,
         bind: impl Fn(Binds) -> Binds + Send + Sync,
     ) -> Result<Vec<O>, Error> {
+        debug_assert!(sql.contains("sharding.held"), "rows of buckets that are elsewhere would be counted: {sql}");
         let mut hold = Hold::new();
         let mut replicas = true;
         loop {

@@ -15,10 +15,13 @@ pub mod sweep;
 use axum::extract::FromRef;
 use magnitude_cache::Cache;
 use magnitude_chassis::{Routers, Service, Tasks};
-use magnitude_contract::social::SocialClient;
+use magnitude_contract::{accounts::AccountsClient, social::SocialClient};
 use magnitude_jobs::Jobs;
 use magnitude_session::Sessions;
-use magnitude_sharding::{Migrations, Shards};
+use magnitude_sharding::{
+    Migrations, Shards,
+    reshard::{self, Order},
+};
 
 pub use settings::Settings;
 
@@ -79,6 +82,12 @@ impl Service for Accounts {
 
     async fn migrate(settings: Settings) -> anyhow::Result<()> {
         magnitude_sharding::migrate(&settings.database, &settings.shards, migrations()).await
+    }
+
+    async fn reshard(settings: Settings, order: Order) -> anyhow::Result<()> {
+        let accounts = AccountsClient::new(&settings.internal)?;
+        let find = async |username: String| Ok(accounts.by_username(&username).await?.map(|profile| profile.id.bucket()));
+        reshard::run(&settings.database, &settings.reshard, &settings.shards, order, find).await
     }
 }
 

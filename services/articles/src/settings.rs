@@ -10,6 +10,7 @@ pub struct Settings {
     pub telemetry: TelemetrySettings,
     pub database: magnitude_sharding::Settings,
     pub shards: Vec<ShardSettings>,
+    pub reshard: magnitude_sharding::reshard::Admin,
     pub cache: magnitude_redis::Settings,
     pub sessions: magnitude_redis::Settings,
     pub internal: magnitude_contract::Settings,

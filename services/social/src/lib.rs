@@ -9,8 +9,12 @@ mod settings;
 pub mod store;
 
 use magnitude_chassis::{Routers, Service, Tasks};
+use magnitude_contract::accounts::AccountsClient;
 use magnitude_jobs::Jobs;
-use magnitude_sharding::{Migrations, check_schema, migrate};
+use magnitude_sharding::{
+    Migrations, check_schema, migrate,
+    reshard::{self, Order},
+};
 
 pub use app::App;
 pub use settings::Settings;
@@ -33,6 +37,12 @@ impl Service for Social {
 
     async fn migrate(settings: Settings) -> anyhow::Result<()> {
         migrate(&settings.database, &settings.shards, migrations()).await
+    }
+
+    async fn reshard(settings: Settings, order: Order) -> anyhow::Result<()> {
+        let accounts = AccountsClient::new(&settings.internal)?;
+        let find = async |username: String| Ok(accounts.by_username(&username).await?.map(|profile| profile.id.bucket()));
+        reshard::run(&settings.database, &settings.reshard, &settings.shards, order, find).await
     }
 }
 

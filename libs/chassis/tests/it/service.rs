@@ -75,6 +75,10 @@ impl Service for Tiny {
         Ok(Routers { public: public(), internal })
     }
 
+    async fn reshard(_: Settings, _: magnitude_sharding::reshard::Order) -> anyhow::Result<()> {
+        anyhow::bail!("it has no shards")
+    }
+
     async fn migrate(_: Settings) -> anyhow::Result<()> {
         Ok(())
     }

@@ -8,8 +8,7 @@ use crate::{
 };
 
 async fn all_notes(shards: &Shards, freshness: &ShardFreshness) -> Result<Vec<i64>, Error> {
-    let sql = "select n.id from notes n join sharding.buckets b using (bucket)
-               where (select sharding.covers($1)) and b.state in ('owned', 'fenced')";
+    let sql = "select n.id from notes n where (select sharding.covers($1)) and n.bucket in (select bucket from sharding.held)";
     let rows: Vec<(i64,)> = shards.fetch_from_all(freshness, sql, |q| q).await?;
     let mut ids: Vec<_> = rows.into_iter().map(|(id,)| id).collect();
     ids.sort_unstable();

@@ -14,6 +14,6 @@ impl Job<App> for EndSessions {
     const KIND: &'static str = "end_sessions";
 
     async fn run(&self, app: &App) -> Result<(), JobError> {
-        app.sessions.revoke(&self.hashes).await.map_err(JobError::Retry)
+        app.sessions.revoke(&self.hashes).await.map_err(JobError::Wait)
     }
 }

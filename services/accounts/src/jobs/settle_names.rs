@@ -31,6 +31,6 @@ impl Job<App> for SettleNames {
         for name in &self.left {
             names::release(app, name, self.user, self.version - 1).await?;
         }
-        app.cache.void(&[PROFILES.void(self.user.bucket(), self.user, self.version)]).await.map_err(JobError::Retry)
+        app.cache.void(&[PROFILES.void(self.user.bucket(), self.user, self.version)]).await.map_err(JobError::Wait)
     }
 }

@@ -199,6 +199,7 @@ fn settings(cluster: &TestCluster, passwords: Passwords) -> Settings {
         telemetry: TelemetrySettings { log: "warn".to_owned(), format: "text".to_owned() },
         database,
         shards,
+        reshard: magnitude_sharding::reshard::Admin::default(),
         cache: cluster.cache(),
         sessions: cluster.sessions(),
         // Nobody is there: who follows whom is not asked here.

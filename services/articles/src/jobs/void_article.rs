@@ -16,6 +16,6 @@ impl Job<App> for VoidArticle {
     const KIND: &'static str = "void_article";
 
     async fn run(&self, app: &App) -> Result<(), JobError> {
-        app.cache.void(&keyspaces::voids(self.article, self.version)).await.map_err(JobError::Retry)
+        app.cache.void(&keyspaces::voids(self.article, self.version)).await.map_err(JobError::Wait)
     }
 }

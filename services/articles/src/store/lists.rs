@@ -67,13 +67,14 @@ pub async fn feed(shards: &Shards, freshness: &ShardFreshness, authors: &[Id], w
 }
 
 pub(crate) const ALL: &str = "
-    select array(select id from articles order by id desc limit $2),
-           (select coalesce(sum(articles), 0)::bigint from totals)
+    select array(select id from articles where bucket in (select bucket from sharding.held) order by id desc limit $2),
+           (select coalesce(sum(articles), 0)::bigint from totals where bucket in (select bucket from sharding.held))
     where (select sharding.covers($1))";
 
 pub(crate) const BY_TAG: &str = "
-    select array(select article from article_tags where tag = $3 order by article desc limit $2),
-           (select coalesce(sum(articles), 0)::bigint from tag_counts where tag = $3 and articles > 0)
+    select array(select article from article_tags where tag = $3 and bucket in (select bucket from sharding.held)
+                 order by article desc limit $2),
+           (select coalesce(sum(articles), 0)::bigint from tag_counts where tag = $3 and articles > 0 and bucket in (select bucket from sharding.held))
     where (select sharding.covers($1))";
 
 pub(crate) const BY_AUTHOR: &str = "

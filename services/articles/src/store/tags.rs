@@ -69,16 +69,20 @@ async fn recent(shards: &Shards, freshness: &ShardFreshness) -> Result<Vec<Strin
 
 pub(crate) const TOP: &str = "
     select tag, sum(articles)::bigint from tag_counts where articles > 0 and (select sharding.covers($1))
+      and bucket in (select bucket from sharding.held)
     group by tag order by sum(articles) desc, tag limit $2";
 
 pub(crate) const ABOVE: &str = "
     select tag from tag_counts where articles > 0 and (select sharding.covers($1))
+      and bucket in (select bucket from sharding.held)
     group by tag having sum(articles) > $2::bigint order by sum(articles) desc, tag limit $3";
 
 pub(crate) const COUNTS: &str = "
     select tag, sum(articles)::bigint from tag_counts
-    where tag = any($2) and articles > 0 and (select sharding.covers($1)) group by tag";
+    where tag = any($2) and articles > 0 and (select sharding.covers($1))
+      and bucket in (select bucket from sharding.held) group by tag";
 
 pub(crate) const LATEST: &str = "
     select tag, (extract(epoch from clock_timestamp() - last_used_at) * 1000)::bigint from tag_counts
-    where articles > 0 and (select sharding.covers($1)) order by last_used_at desc limit $2";
+    where articles > 0 and (select sharding.covers($1))
+      and bucket in (select bucket from sharding.held) order by last_used_at desc limit $2";

@@ -136,6 +136,7 @@ fn settings(cluster: &TestCluster, internal: String) -> Settings {
         telemetry: TelemetrySettings { log: "warn".to_owned(), format: "text".to_owned() },
         database,
         shards,
+        reshard: magnitude_sharding::reshard::Admin::default(),
         cache: cluster.cache(),
         sessions: cluster.sessions(),
         internal: magnitude_contract::Settings { url: internal, timeout_ms: 5_000 },

@@ -89,6 +89,7 @@ fn settings(cluster: &TestCluster, accounts: String) -> Settings {
         telemetry: TelemetrySettings { log: "warn".to_owned(), format: "text".to_owned() },
         database,
         shards,
+        reshard: magnitude_sharding::reshard::Admin::default(),
         cache: cluster.cache(),
         sessions: cluster.sessions(),
         internal: magnitude_contract::Settings { url: accounts, timeout_ms: 5_000 },
