@@ -1,5 +1,7 @@
 //! A response, and what can be asserted of it.
 
+use std::collections::BTreeSet;
+
 use reqwest::{Response, header::HeaderMap};
 use serde_json::{Value, json};
 
@@ -20,6 +22,10 @@ impl Answer {
         let status = response.status().as_u16();
         let headers = response.headers().clone();
         let text = response.text().await.unwrap_or_else(|error| panic!("half an answer to\n{request}\n{error:?}"));
+        Self::new(request, status, headers, text)
+    }
+
+    pub(crate) fn new(request: String, status: u16, headers: HeaderMap, text: String) -> Self {
         Self { request, status, headers, json: serde_json::from_str(&text).unwrap_or(Value::Null), text }
     }
 
@@ -46,14 +52,13 @@ impl Answer {
         assert_eq!(self.is(status), &json!({ "errors": errors }), "errors of\n{self}");
     }
 
-    /// This status with an entry for each of these fields; the messages are ours to choose.
+    /// This status with an entry for each of these fields and no other; the messages are ours to choose.
     #[track_caller]
     pub fn blames(&self, status: u16, fields: &[&str]) {
         self.refuses_somehow(status);
-        for field in fields {
-            let blamed = &self.json["errors"][field];
-            assert!(blamed.is_array(), "{field} is not blamed by\n{self}");
-        }
+        let errors = self.json["errors"].as_object().into_iter().flatten();
+        let blamed: BTreeSet<_> = errors.map(|(field, _)| field.as_str()).collect();
+        assert_eq!(blamed, fields.iter().copied().collect(), "the fields that are blamed by\n{self}");
     }
 
     /// This status in the API's error shape.

@@ -113,6 +113,14 @@ impl Default for Draft {
     }
 }
 
+/// A token of the right form that is nobody's: a live one with one character changed, at a random place.
+pub fn unknown_token(live: &str) -> String {
+    // Not near the end, where a character may carry bits that no token has.
+    let place = rand::random_range(0..live.len() / 2);
+    let other = if live[place..].starts_with('A') { "B" } else { "A" };
+    format!("{}{other}{}", &live[..place], &live[place + 1..])
+}
+
 fn text(value: &Value) -> String {
     let text = value.as_str();
     text.unwrap_or_else(|| panic!("{value} is not text")).to_owned()

@@ -5,6 +5,7 @@ mod articles_change;
 mod bad_articles;
 mod bad_input;
 mod bad_users;
+mod bodies;
 mod comments;
 mod consistency;
 mod consistency_lists;

@@ -2,25 +2,34 @@
 
 use magnitude_conformance::Api;
 
-/// Path and methods, without the prefix.
-const ROUTES: [(&str, &[&str]); 17] = [
-    ("/users", &["post"]),
-    ("/users/login", &["post"]),
-    ("/users/logout", &["post"]),
-    ("/user", &["get", "put"]),
-    ("/user/sessions", &["get"]),
-    ("/user/sessions/{id}", &["delete"]),
-    ("/profiles/{username}", &["get"]),
-    ("/profiles/{username}/follow", &["post", "delete"]),
-    ("/articles", &["get", "post"]),
-    ("/articles/feed", &["get"]),
-    ("/articles/{slug}", &["get", "put", "delete"]),
-    ("/articles/{slug}/favorite", &["post", "delete"]),
-    ("/articles/{slug}/comments", &["get", "post"]),
-    ("/articles/{slug}/comments/{id}", &["delete"]),
-    ("/tags", &["get"]),
-    ("/openapi.json", &["get"]),
-    ("/docs", &["get"]),
+use crate::keys;
+
+/// Route, its success, and the refusals that a client can bring about.
+const ROUTES: [(&str, &str, &str, &[&str]); 24] = [
+    ("post", "/users", "201", &["409", "413", "422"]),
+    ("post", "/users/login", "200", &["401", "413", "422"]),
+    ("post", "/users/logout", "204", &["401"]),
+    ("get", "/user", "200", &["401"]),
+    ("put", "/user", "200", &["401", "409", "413", "422"]),
+    ("get", "/user/sessions", "200", &["401"]),
+    ("delete", "/user/sessions/{id}", "204", &["401", "404"]),
+    ("get", "/profiles/{username}", "200", &["404"]),
+    ("post", "/profiles/{username}/follow", "200", &["401", "404", "422"]),
+    ("delete", "/profiles/{username}/follow", "200", &["401", "404", "422"]),
+    ("get", "/articles", "200", &["422"]),
+    ("post", "/articles", "201", &["401", "409", "413", "422"]),
+    ("get", "/articles/feed", "200", &["401", "422"]),
+    ("get", "/articles/{slug}", "200", &["404"]),
+    ("put", "/articles/{slug}", "200", &["401", "403", "404", "413", "422"]),
+    ("delete", "/articles/{slug}", "204", &["401", "403", "404"]),
+    ("post", "/articles/{slug}/favorite", "200", &["401", "404", "422"]),
+    ("delete", "/articles/{slug}/favorite", "200", &["401", "404"]),
+    ("get", "/articles/{slug}/comments", "200", &["404"]),
+    ("post", "/articles/{slug}/comments", "201", &["401", "404", "409", "413", "422"]),
+    ("delete", "/articles/{slug}/comments/{id}", "204", &["401", "403", "404"]),
+    ("get", "/tags", "200", &[]),
+    ("get", "/openapi.json", "200", &[]),
+    ("get", "/docs", "200", &[]),
 ];
 
 #[tokio::test]
@@ -36,15 +45,18 @@ async fn the_description_is_openapi_3_1_and_names_the_api() {
 }
 
 #[tokio::test]
-async fn the_description_has_every_route() {
+async fn the_description_has_every_route_with_its_success_and_its_refusals() {
     let answer = Api::anonymous().get("/openapi.json").await;
-    for (path, methods) in ROUTES {
+    for (method, path, success, refusals) in ROUTES {
         // Described with the prefix, or below a server that ends in it.
         let paths = &answer.json["paths"];
         let described = paths.get(format!("/api{path}")).or_else(|| paths.get(path));
         let described = described.unwrap_or_else(|| panic!("{path} is not described"));
-        for method in methods {
-            assert!(described[method]["responses"].is_object(), "{method} {path} is not described");
+        let statuses = keys(&described[method]["responses"]);
+        let successes: Vec<_> = statuses.iter().filter(|status| status.starts_with('2')).collect();
+        assert_eq!(successes, [&success], "{method} {path}");
+        for refusal in refusals {
+            assert!(statuses.contains(refusal), "{method} {path} does not tell of {refusal}");
         }
     }
 }

@@ -19,16 +19,26 @@ async fn a_profile_shows_what_its_user_told() {
 }
 
 #[tokio::test]
-async fn a_name_of_any_script_has_a_profile() {
-    let api = Api::anonymous();
+async fn a_name_of_any_script_has_a_profile_and_followers() {
+    let (api, fan) = (Api::anonymous(), User::register().await);
     for suffix in ["\u{6f22}\u{5b57}", " with space", "/%2e?#", "\u{1f600}"] {
         let name = format!("{}{suffix}", unique("u"));
         let email = format!("{}@example.com", unique("e"));
         User::attempt(&api, &name, &email).await.is(201);
 
-        let answer = api.at(Gate::Instance(0)).get(&format!("/profiles/{}", segment(&name))).await;
+        let profile = format!("/profiles/{}", segment(&name));
+        for gate in [Gate::Instance(0), Gate::Envoy] {
+            let mut expected = json!({"profile": {"username": name, "bio": null, "image": null, "following": false}});
+            assert_eq!(api.at(gate).get(&profile).await.is(200), &expected);
+            let follow = format!("{profile}/follow");
 
-        assert_eq!(answer.is(200)["profile"]["username"], name.as_str());
+            let followed = fan.at(gate).post_nothing(&follow).await;
+            let unfollowed = fan.at(gate).delete(&follow).await;
+
+            assert_eq!(unfollowed.is(200), &expected);
+            expected["profile"]["following"] = json!(true);
+            assert_eq!(followed.is(200), &expected);
+        }
     }
 }
 
@@ -91,7 +101,10 @@ async fn following_takes_no_body_whatever_the_content_type_says() {
     for kind in ["application/json", "text/plain", "application/x-www-form-urlencoded", "nonsense"] {
         for method in [Method::POST, Method::DELETE] {
             let headers = [("content-type", kind)];
-            fan.api.send(method, &path, &headers, Some(Vec::new())).await.is(200);
+            for body in ["", "{", "not json"] {
+                let body = Some(body.as_bytes().to_vec());
+                fan.api.send(method.clone(), &path, &headers, body).await.is(200);
+            }
         }
     }
 }
@@ -100,9 +113,12 @@ async fn following_takes_no_body_whatever_the_content_type_says() {
 async fn nobody_follows_oneself() {
     let user = User::register().await;
     let path = format!("/profiles/{}/follow", user.name);
+    let refusal = json!({"username": ["must not be your own"]});
 
-    user.api.post_nothing(&path).await.refuses_somehow(422);
-    user.api.delete(&path).await.refuses_somehow(422);
+    user.api.post_nothing(&path).await.refuses(422, refusal.clone());
+    user.api.delete(&path).await.refuses(422, refusal);
+    let profile = user.api.get(&format!("/profiles/{}", user.name)).await;
+    assert_eq!(profile.is(200)["profile"]["following"], false);
 }
 
 #[tokio::test]
