@@ -19,6 +19,7 @@ mod ordering;
 mod paging;
 mod profiles;
 mod races;
+mod session_list;
 mod sessions;
 mod tags;
 mod user_update;
