@@ -14,6 +14,7 @@ mod favorites;
 mod feed;
 mod idempotency;
 mod lists;
+mod names;
 mod openapi;
 mod ordering;
 mod paging;
