@@ -1,7 +1,7 @@
 //! `Idempotency-Key` on POSTs.
 
 use futures_util::future::join_all;
-use magnitude_conformance::{Api, Draft, Gate, Method, PASSWORD, User, json, query, unique};
+use magnitude_conformance::{Draft, Gate, Method, User, json, query, unique};
 
 use crate::{count, string};
 
@@ -92,55 +92,6 @@ async fn racing_requests_under_one_key_write_once() {
 }
 
 #[tokio::test]
-async fn registration_under_one_key_answers_the_same_user_with_a_new_token() {
-    let api = Api::anonymous();
-    let (key, name) = (unique("key"), unique("u"));
-    let email = format!("{name}@example.com");
-    let body = json!({"user": {"username": name, "email": email, "password": PASSWORD}});
-    let first = api.post_keyed("/users", &key, &body).await;
-
-    let again = api.post_keyed("/users", &key, &body).await;
-    let mut other = body.clone();
-    other["user"]["username"] = json!(unique("u"));
-    let other = api.post_keyed("/users", &key, &other).await;
-
-    let mut expected = first.is(201).clone();
-    expected["user"]["token"] = again.is(201)["user"]["token"].clone();
-    assert_eq!(again.json, expected);
-    assert_ne!(again.json["user"]["token"], first.json["user"]["token"]);
-    for answer in [&first, &again] {
-        let token = string(&answer.json["user"]["token"]);
-        api.with_token(&token).get("/user").await.is(200);
-    }
-    other.refuses_somehow(422);
-}
-
-#[tokio::test]
-async fn login_under_one_key_answers_a_new_token() {
-    let user = User::register().await;
-    let (key, body) = (unique("key"), json!({"user": {"email": user.email, "password": PASSWORD}}));
-
-    let first = Api::anonymous().post_keyed("/users/login", &key, &body).await;
-    let again = Api::anonymous().post_keyed("/users/login", &key, &body).await;
-
-    assert_ne!(first.is(200)["user"]["token"], again.is(200)["user"]["token"]);
-}
-
-#[tokio::test]
-async fn anonymous_keys_count_per_email() {
-    let api = Api::anonymous();
-    let key = unique("key");
-    for _ in 0..2 {
-        let name = unique("u");
-        let body = json!({"user": {"username": name, "email": format!("{name}@example.com"), "password": PASSWORD}});
-
-        let answer = api.post_keyed("/users", &key, &body).await;
-
-        assert_eq!(answer.is(201)["user"]["username"], name.as_str());
-    }
-}
-
-#[tokio::test]
 async fn favoriting_and_following_accept_a_key() {
     let (author, fan) = (User::register().await, User::register().await);
     let slug = author.publish().await;
@@ -165,4 +116,22 @@ async fn a_key_has_at_most_128_visible_characters() {
         answer.refuses_somehow(422);
     }
     assert_eq!(articles_of(&author).await, 1);
+}
+
+#[tokio::test]
+async fn a_key_whose_first_request_was_refused_may_then_succeed() {
+    let author = User::register().await;
+    let key = unique("key");
+    let refused = author.api.post_keyed("/articles", &key, &json!({"article": {"title": "t"}})).await;
+    refused.refuses(422, json!({"description": ["can't be blank"], "body": ["can't be blank"]}));
+
+    let draft = Draft::new().json();
+    let made = author.api.post_keyed("/articles", &key, &draft).await;
+    let again = author.api.post_keyed("/articles", &key, &draft).await;
+
+    assert_eq!(again.is(201), made.is(201));
+    assert_eq!(articles_of(&author).await, 1);
+    let path = format!("/articles/{}/comments", string(&made.json["article"]["slug"]));
+    author.api.post_keyed(&path, &key, &json!({"comment": {"body": ""}})).await.blames(422, &["body"]);
+    author.api.post_keyed(&path, &key, &json!({"comment": {"body": "c"}})).await.is(201);
 }

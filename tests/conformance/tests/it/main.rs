@@ -13,6 +13,7 @@ mod errors;
 mod favorites;
 mod feed;
 mod idempotency;
+mod keyed_users;
 mod lists;
 mod names;
 mod openapi;
