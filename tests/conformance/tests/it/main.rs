@@ -1,5 +1,6 @@
 //! The public API, black box; see the README.
 
+mod article_races;
 mod articles;
 mod articles_change;
 mod bad_articles;
