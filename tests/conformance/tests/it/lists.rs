@@ -114,20 +114,6 @@ async fn a_list_carries_the_viewers_own_flags() {
 }
 
 #[tokio::test]
-async fn the_list_of_all_articles_counts_them_all() {
-    let author = User::register().await;
-    let own = 3;
-    for _ in 0..own {
-        author.publish().await;
-    }
-
-    let answer = author.api.get("/articles?limit=2").await;
-
-    assert_eq!(slugs(&answer).len(), 2);
-    assert!(count(&answer) >= own, "{answer}");
-}
-
-#[tokio::test]
 async fn the_default_page_has_twenty_entries() {
     let author = User::register().await;
     for _ in 0..21 {
@@ -137,4 +123,48 @@ async fn the_default_page_has_twenty_entries() {
     let answer = author.api.get(&query("/articles", &[("author", &author.name)])).await;
 
     assert_eq!((slugs(&answer).len(), count(&answer)), (20, 21));
+}
+
+#[tokio::test]
+async fn a_page_of_no_entries_still_counts_all_matches() {
+    let (author, fan) = (User::register().await, User::register().await);
+    let tag = unique("tag");
+    for _ in 0..2 {
+        let slug = Draft::new().tagged(&[&tag]).publish(&author.api).await;
+        fan.api.post_nothing(&format!("/articles/{slug}/favorite")).await.is(200);
+    }
+    fan.follow(&author).await;
+    let none = ("limit", "0");
+    let lists = [
+        query("/articles", &[("author", &author.name), none]),
+        query("/articles", &[("tag", &tag), none]),
+        query("/articles", &[("favorited", &fan.name), none]),
+        query("/articles", &[("tag", &tag), ("favorited", &fan.name), none]),
+        query("/articles/feed", &[none]),
+    ];
+    for list in lists {
+        let answer = fan.api.get(&list).await;
+
+        assert_eq!(answer.is(200), &json!({"articles": [], "articlesCount": 2}), "{list}");
+    }
+    assert_eq!(slugs(&fan.api.get("/articles?limit=0").await), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_fan_is_found_by_the_new_name_and_not_by_the_old_one() {
+    for (writer, reader) in Gate::PAIRS {
+        let (author, fan) = (User::register().await, User::register().await);
+        let slug = author.publish().await;
+        fan.api.post_nothing(&format!("/articles/{slug}/favorite")).await.is(200);
+        let favorited = |name: &str| query("/articles", &[("favorited", name)]);
+        let read = Api::anonymous().at(reader);
+        assert_eq!(slugs(&read.get(&favorited(&fan.name)).await), [slug.as_str()]);
+        let name = unique("r");
+
+        fan.at(writer).put("/user", &json!({"user": {"username": name}})).await.is(200);
+
+        let found = read.get(&favorited(&name)).await;
+        assert_eq!((slugs(&found), count(&found)), (vec![slug], 1));
+        assert_eq!(read.get(&favorited(&fan.name)).await.is(200), &json!({"articles": [], "articlesCount": 0}));
+    }
 }

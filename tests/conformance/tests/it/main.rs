@@ -28,7 +28,7 @@ mod tags;
 mod user_update;
 mod users;
 
-use magnitude_conformance::{Answer, Value, json};
+use magnitude_conformance::{Answer, Api, Value, json};
 
 /// What an empty required text is answered with.
 fn blank() -> Value {
@@ -40,6 +40,25 @@ fn slugs(answer: &Answer) -> Vec<String> {
     let articles = answer.is(200)["articles"].as_array();
     let articles = articles.unwrap_or_else(|| panic!("no list of articles in\n{answer}"));
     articles.iter().map(|article| string(&article["slug"])).collect()
+}
+
+/// The unfiltered list from its top down to this article, which is part of it. Others publish and delete meanwhile: the pages
+/// overlap, so that what moves by less than half a page is not missed.
+async fn newest_down_to(api: &Api, slug: &str) -> Vec<String> {
+    let mut seen: Vec<String> = Vec::new();
+    for offset in (0..2_000).step_by(50) {
+        let page = slugs(&api.get(&format!("/articles?limit=100&offset={offset}")).await);
+        for entry in page {
+            if !seen.contains(&entry) {
+                seen.push(entry);
+            }
+        }
+        if let Some(place) = seen.iter().position(|entry| entry == slug) {
+            seen.truncate(place + 1);
+            return seen;
+        }
+    }
+    panic!("{slug} is not among the {} newest articles", seen.len())
 }
 
 /// A list's `articlesCount`.
