@@ -13,6 +13,7 @@ mod consistency_lists;
 mod errors;
 mod favorites;
 mod feed;
+mod gateway;
 mod idempotency;
 mod keyed_users;
 mod lists;
