@@ -2,7 +2,7 @@
 
 use magnitude_conformance::{Draft, User, Value, json, query, unique};
 
-use crate::{count, string};
+use crate::{blank, count, string};
 
 /// One bad value for each rule about an article's fields.
 fn bad() -> Vec<(&'static str, Value)> {
@@ -77,6 +77,40 @@ async fn every_bad_field_is_named_at_once() {
 }
 
 #[tokio::test]
+async fn tags_that_are_null_are_refused() {
+    let author = User::register().await;
+    let mut draft = Draft::new().json();
+    draft["article"]["tagList"] = json!(null);
+    let create = author.api.post("/articles", &draft).await;
+    let created = Draft::new().tagged(&["kept"]).create(&author.api).await;
+    let path = format!("/articles/{}", string(&created.is(201)["article"]["slug"]));
+
+    let update = author.api.put(&path, &json!({"article": {"tagList": null}})).await;
+
+    create.blames(422, &["tagList"]);
+    update.blames(422, &["tagList"]);
+    assert_eq!(author.api.get(&path).await.is(200), &created.json);
+    assert_eq!(count(&author.api.get(&query("/articles", &[("author", &author.name)])).await), 1);
+}
+
+#[tokio::test]
+async fn text_of_white_space_is_blank() {
+    let author = User::register().await;
+    let path = format!("/articles/{}", author.publish().await);
+    let all = json!({"title": blank(), "description": blank(), "body": blank()});
+    for white in [" ", " \t\r\n ", "\u{a0}\u{3000}"] {
+        let body = json!({"article": {"title": white, "description": white, "body": white}});
+
+        author.api.post("/articles", &body).await.refuses(422, all.clone());
+        author.api.put(&path, &body).await.refuses(422, all.clone());
+        let comment = author.api.post(&format!("{path}/comments"), &json!({"comment": {"body": white}})).await;
+        comment.refuses(422, json!({"body": blank()}));
+        let tags = author.api.put(&path, &json!({"article": {"tagList": ["good", white]}})).await;
+        tags.blames(422, &["tagList"]);
+    }
+}
+
+#[tokio::test]
 async fn the_longest_fields_are_accepted() {
     let author = User::register().await;
     // Two digits and 38 letters of three bytes: the limits count characters.
@@ -101,10 +135,22 @@ async fn the_longest_fields_are_accepted() {
 async fn a_bad_comment_is_named_and_not_kept() {
     let author = User::register().await;
     let path = format!("/articles/{}/comments", author.publish().await);
-    for body in [json!("nul\0"), json!(1), json!(["a"]), json!({}), json!("c".repeat(200_000))] {
+    for body in [json!("nul\0"), json!(1), json!(["a"]), json!({}), json!("c".repeat(100_001)), json!("\u{6f22}".repeat(100_001))] {
         let answer = author.api.post(&path, &json!({"comment": {"body": body}})).await;
 
         answer.blames(422, &["body"]);
     }
     assert_eq!(author.api.get(&path).await.is(200), &json!({"comments": []}));
+}
+
+#[tokio::test]
+async fn the_longest_comment_is_accepted() {
+    let author = User::register().await;
+    let path = format!("/articles/{}/comments", author.publish().await);
+    let body = "\u{6f22}".repeat(100_000);
+
+    let answer = author.api.post(&path, &json!({"comment": {"body": body}})).await;
+
+    assert!(answer.is(201)["comment"]["body"] == *body, "it is not as it was given");
+    assert!(author.api.get(&path).await.is(200)["comments"][0] == answer.json["comment"], "it is not listed as it was answered");
 }

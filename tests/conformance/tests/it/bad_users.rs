@@ -2,6 +2,8 @@
 
 use magnitude_conformance::{Api, PASSWORD, User, Value, json, unique};
 
+use crate::blank;
+
 /// A registration's body with one field replaced.
 fn with(name: &str, field: &str, value: &str) -> Value {
     let mut body = json!({"user": {
@@ -43,6 +45,18 @@ async fn every_bad_field_is_named_at_once() {
     let answer = api.post("/users", &body).await;
 
     answer.blames(422, &["username", "email", "password"]);
+}
+
+#[tokio::test]
+async fn text_of_white_space_is_blank() {
+    let (api, user) = (Api::anonymous(), User::register().await);
+    let both = json!({"username": blank(), "email": blank()});
+    for white in [" ", " \t\r\n ", "\u{a0}\u{3000}"] {
+        let body = json!({"user": {"username": white, "email": white, "password": PASSWORD}});
+        api.post("/users", &body).await.refuses(422, both.clone());
+        let change = json!({"user": {"username": white, "email": white}});
+        user.api.put("/user", &change).await.refuses(422, both.clone());
+    }
 }
 
 #[tokio::test]

@@ -88,6 +88,25 @@ async fn not_found_is_decided_before_the_body_is_judged() {
 }
 
 #[tokio::test]
+async fn not_found_is_decided_before_the_key_is_judged() {
+    let user = User::register().await;
+    let (article, profile) = (unique("nowhere"), unique("nobody"));
+    let (no_article, no_profile) = (json!({"article": ["not found"]}), json!({"profile": ["not found"]}));
+    let routes = [
+        (format!("/articles/{article}/favorite"), &no_article),
+        (format!("/articles/{article}/comments"), &no_article),
+        (format!("/profiles/{profile}/follow"), &no_profile),
+    ];
+    for (path, not_found) in routes {
+        for key in ["two words", &"k".repeat(129)] {
+            let answer = user.api.post_keyed(&path, key, &json!({"comment": {"body": "c"}})).await;
+
+            answer.refuses(404, not_found.clone());
+        }
+    }
+}
+
+#[tokio::test]
 async fn forbidden_is_decided_before_the_body_is_judged() {
     let (author, other) = (User::register().await, User::register().await);
     let path = format!("/articles/{}", author.publish().await);
