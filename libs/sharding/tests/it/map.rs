@@ -1,6 +1,6 @@
 use magnitude_sharding::{Error, Freshness};
 
-use crate::bench::{Bench, add_note, bucket, notes, run};
+use crate::bench::{Bench, add_note, bucket, code, notes, run};
 
 #[tokio::test]
 async fn a_write_follows_its_bucket_to_another_shard() {
@@ -43,6 +43,8 @@ async fn a_fenced_bucket_takes_no_writes_until_it_is_free() {
     let bench = Bench::new().await;
     run(&mut bench.cluster.primary(0).await, "update sharding.buckets set state = 'fenced' where bucket = 7").await;
     let shards = bench.shards().clone();
+    let guarded = sqlx::query("select sharding.guard(7::smallint)").execute(&mut bench.cluster.primary(0).await).await;
+    assert_eq!(code(guarded), "MG001");
 
     let held = tokio::spawn(async move { add_note(&shards, bucket(7), 1).await });
     // Reads go on meanwhile: the fenced shard still has every row.

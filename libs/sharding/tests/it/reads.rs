@@ -1,5 +1,6 @@
 use std::collections::HashMap;
 
+use magnitude_kit::eventually;
 use magnitude_sharding::{Error, Freshness, Position, ShardFreshness, Shards, Stamp};
 
 use crate::{
@@ -24,6 +25,47 @@ async fn a_stamped_read_sees_the_write_whoever_answers() {
         let found = notes(bench.shards(), bucket(7), Freshness::AtLeast(committed.stamp)).await.unwrap();
 
         assert_eq!(found.len(), usize::try_from(id).unwrap() + 1);
+    }
+}
+
+/// The address of the node that answers for bucket 7.
+async fn answered_by(shards: &Shards, freshness: Freshness) -> String {
+    let sql = "select host(inet_server_addr()) where (select sharding.owns($1, $2))";
+    let (address,): (String,) = shards.fetch_optional(bucket(7), freshness, sql, |q| q).await.unwrap().expect("a row");
+    address
+}
+
+/// The addresses of the first shard's nodes, the primary first.
+fn addresses(bench: &Bench) -> Vec<String> {
+    let (_, shards) = bench.cluster.settings();
+    let host = |node: &String| node.rsplit_once(':').expect("host:port").0.to_owned();
+    shards[0].nodes.iter().map(host).collect()
+}
+
+#[tokio::test]
+async fn a_replica_that_has_replayed_answers() {
+    let bench = Bench::new().await;
+    let replicas = &addresses(&bench)[1..];
+    let stamp = add_note(bench.shards(), bucket(7), 1).await.unwrap().stamp;
+
+    eventually("a replica answers", async || {
+        let address = answered_by(bench.shards(), Freshness::AtLeast(stamp.clone())).await;
+        replicas.contains(&address)
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_stamp_that_no_replica_has_replayed_leads_to_the_primary() {
+    let bench = Bench::new().await;
+    let stamp = add_note(bench.shards(), bucket(7), 1).await.unwrap().stamp;
+    // From here on replicas do answer, if they may.
+    eventually("a replica answers", async || answered_by(bench.shards(), Freshness::AtLeast(stamp.clone())).await != addresses(&bench)[0])
+        .await;
+    let ahead = Stamp { position: Position { lsn: u64::MAX, ..stamp.position }, ..stamp };
+
+    for freshness in [Freshness::AtLeast(ahead), Freshness::Primary] {
+        assert_eq!(answered_by(bench.shards(), freshness).await, addresses(&bench)[0]);
     }
 }
 
