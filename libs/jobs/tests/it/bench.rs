@@ -11,6 +11,7 @@ use magnitude_kit::{Connected, TestCluster};
 use magnitude_sharding::Shards;
 use serde::{Deserialize, Serialize};
 use sqlx::PgPool;
+use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 pub struct Bench {
@@ -32,15 +33,21 @@ pub enum Obey {
     /// As when the shard that it needs has no primary.
     FindShardDown,
     GiveUp,
+    /// Panics when it runs first.
+    PanicOnce,
+    /// Never ends when it runs first.
+    HangOnce,
 }
 
 impl Job<Runs> for Obey {
     const KIND: &'static str = "Obey";
 
     async fn run(&self, runs: &Runs) -> Result<(), JobError> {
-        runs.0.fetch_add(1, Ordering::SeqCst);
+        let before = runs.0.fetch_add(1, Ordering::SeqCst);
         match self {
-            Self::Succeed => Ok(()),
+            Self::PanicOnce if before == 0 => panic!("told to panic"),
+            Self::HangOnce if before == 0 => std::future::pending().await,
+            Self::Succeed | Self::PanicOnce | Self::HangOnce => Ok(()),
             Self::Fail => Err(JobError::Retry(anyhow::anyhow!("told to fail"))),
             Self::FindShardDown => Err(magnitude_sharding::Error::Unavailable.into()),
             Self::GiveUp => Err(JobError::GiveUp(anyhow::anyhow!("told to give up"))),
@@ -73,8 +80,19 @@ impl Bench {
     /// A sweeper that runs while the guard lives.
     pub fn sweep(&self) -> DropGuard {
         let stop = CancellationToken::new();
-        tokio::spawn(Jobs::new().register::<Obey>().sweep(self.shards().clone(), self.runs.clone(), stop.clone()));
+        self.sweep_until(stop.clone());
         stop.drop_guard()
+    }
+
+    /// A sweeper that can be killed.
+    pub fn sweep_until(&self, stop: CancellationToken) -> JoinHandle<()> {
+        tokio::spawn(Jobs::new().register::<Obey>().sweep(self.shards().clone(), self.runs.clone(), stop))
+    }
+
+    /// Changes the waiting rows past the lib.
+    pub async fn tamper(&self, set: &str) {
+        let sql = format!("begin; select sharding.guard(7::smallint); update jobs.jobs set {set}; commit");
+        sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&self.pool).await.unwrap();
     }
 
     pub async fn waiting(&self) -> i64 {
