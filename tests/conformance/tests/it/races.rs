@@ -3,8 +3,9 @@
 use futures_util::{StreamExt, future::join_all, stream};
 use magnitude_conformance::{Answer, Api, Gate, PASSWORD, User, json, unique};
 
-/// More than an instance has connections (16), and few enough that those of four copies get theirs within 2 s.
-const IN_FLIGHT: usize = 32;
+/// Four copies of the suite keep the two instances' pools of 16 twice busy, so that each waits far less than the 2 s it may; and
+/// they do not hold the processor so long that Redis seems down, when answers may be old.
+const IN_FLIGHT: usize = 16;
 
 /// Registers all pairs of name and email at once, over all instances.
 async fn race(pairs: &[(String, String)]) -> Vec<Answer> {
