@@ -31,9 +31,9 @@ pub struct Changes {
 pub fn registration(body: &Body) -> Result<Registration, ApiError> {
     let user = body.envelope("user")?;
     let mut fields = Fields::new();
-    let username = user.text(&mut fields, "username", USERNAME);
+    let username = user.text(&mut fields, "username", USERNAME).filter(|username| check_username(&mut fields, username));
     let email = user.text(&mut fields, "email", EMAIL).filter(|email| check_email(&mut fields, email));
-    let password = user.text(&mut fields, "password", *PASSWORD.end()).filter(|password| check_password(&mut fields, password));
+    let password = password(&user, &mut fields, true).filter(|password| check_password(&mut fields, password));
     fields.finish()?;
     let text = |field: Option<&str>| field.unwrap_or_default().to_owned();
     Ok(Registration { username: text(username), email: text(email), password: text(password) })
@@ -44,7 +44,7 @@ pub fn credentials(body: &Body) -> Result<Credentials, ApiError> {
     let user = body.envelope("user")?;
     let mut fields = Fields::new();
     let email = user.text(&mut fields, "email", EMAIL);
-    let password = user.text(&mut fields, "password", *PASSWORD.end());
+    let password = password(&user, &mut fields, true);
     fields.finish()?;
     Ok(Credentials { email: email.unwrap_or_default().to_owned(), password: password.unwrap_or_default().to_owned() })
 }
@@ -52,13 +52,13 @@ pub fn credentials(body: &Body) -> Result<Credentials, ApiError> {
 pub fn changes(body: &Body) -> Result<Changes, ApiError> {
     let user = body.envelope("user")?;
     let mut fields = Fields::new();
-    let username = required(&user, &mut fields, "username", USERNAME);
+    let username = required(&user, &mut fields, "username", USERNAME).filter(|username| check_username(&mut fields, username));
     let email = required(&user, &mut fields, "email", EMAIL).filter(|email| check_email(&mut fields, email));
-    let password = required(&user, &mut fields, "password", *PASSWORD.end()).filter(|password| check_password(&mut fields, password));
+    let password = password(&user, &mut fields, false).filter(|password| check_password(&mut fields, password));
     let changes = Changes {
         username,
         email,
-        password,
+        password: password.map(str::to_owned),
         bio: cleared(&user, &mut fields, "bio", BIO),
         image: cleared(&user, &mut fields, "image", IMAGE),
     };
@@ -77,6 +77,19 @@ fn required(user: &Object<'_>, fields: &mut Fields, name: &'static str, max: usi
     }
 }
 
+/// Any text counts, white space too: there are no rules of composition.
+fn password<'a>(user: &Object<'a>, fields: &mut Fields, required: bool) -> Option<&'a str> {
+    match user.patch_text(fields, "password", *PASSWORD.end()) {
+        // What is there and was refused has been noted.
+        Patch::Absent if !required || user.has("password") => None,
+        Patch::Value(text) if !text.is_empty() => Some(text),
+        Patch::Absent | Patch::Null | Patch::Value(_) => {
+            fields.problem("password", "can't be blank");
+            None
+        }
+    }
+}
+
 /// An empty text clears as null does.
 fn cleared(user: &Object<'_>, fields: &mut Fields, name: &'static str, max: usize) -> Patch<String> {
     match user.patch_text(fields, name, max) {
@@ -84,6 +97,15 @@ fn cleared(user: &Object<'_>, fields: &mut Fields, name: &'static str, max: usiz
         Patch::Null | Patch::Value("") => Patch::Null,
         Patch::Value(text) => Patch::Value(text.to_owned()),
     }
+}
+
+/// What a path cannot name: these two mean folders, however they are encoded.
+fn check_username(fields: &mut Fields, username: &str) -> bool {
+    let good = !matches!(username, "." | "..");
+    if !good {
+        fields.problem("username", "is invalid");
+    }
+    good
 }
 
 /// One `@` with something on both sides and no white space: whether mail arrives is for the mail to tell.

@@ -4,8 +4,7 @@ use axum::http::StatusCode;
 use magnitude_sharding::Error;
 
 use super::ApiError;
-
-const KEY: &str = "idempotencyKey";
+use crate::ask::FIELD as KEY;
 
 impl From<Error> for ApiError {
     fn from(error: Error) -> Self {

@@ -7,6 +7,8 @@ use magnitude_sharding::WriteId;
 use crate::ApiError;
 
 const HEADER: &str = "Idempotency-Key";
+/// What answers call it.
+pub(crate) const FIELD: &str = "idempotencyKey";
 const MAX: usize = 128;
 
 /// `Idempotency-Key` (1 to 128 visible characters, else 422) with the route (method and path) it was sent to.
@@ -42,7 +44,7 @@ fn key(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
     match (sent.next(), sent.next()) {
         (None, _) => Ok(None),
         (Some(key), None) if is_valid(key.as_bytes()) => Ok(Some(String::from_utf8_lossy(key.as_bytes()).into_owned())),
-        _ => Err(ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, HEADER, format!("must be 1 to {MAX} visible characters"))),
+        _ => Err(ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, FIELD, format!("must be 1 to {MAX} visible characters"))),
     }
 }
 

@@ -11,6 +11,7 @@ mod path;
 pub use body::Body;
 pub(crate) use body::{BodyLimit, drain};
 pub use fields::Fields;
+pub(crate) use idempotency::FIELD;
 pub use idempotency::Idempotency;
 pub use object::{Object, Patch};
 pub use page::Page;

@@ -29,6 +29,11 @@ impl<'a> Object<'a> {
         }
     }
 
+    /// Whether the field is there, whatever it is.
+    pub fn has(&self, name: &str) -> bool {
+        self.map.contains_key(name)
+    }
+
     /// Text of a partial update. Null and "" are left to the caller; what is refused is noted and [`Patch::Absent`].
     pub fn patch_text(&self, fields: &mut Fields, name: &'static str, max: usize) -> Patch<&'a str> {
         let checked = match self.map.get(name) {

@@ -11,7 +11,7 @@ use super::side::{Admin, Side};
 
 const STEP: Duration = Duration::from_millis(50);
 /// A copy that does not get further for so long is given up.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// The tables that move with a bucket.
 pub(crate) async fn tables(connection: &mut PgConnection) -> Result<Vec<String>, sqlx::Error> {

@@ -98,7 +98,8 @@ pub(crate) async fn release(source: &mut Side, target: &mut Side, (id, fence): (
 pub(crate) struct Released {
     pub bucket: i16,
     pub epoch: i64,
-    pub released_to: String,
+    #[sqlx(rename = "released_to")]
+    pub target: String,
     /// The fence under which it was released.
     pub move_id: Uuid,
 }
@@ -120,7 +121,7 @@ pub(crate) const CLAIM: &str = "
 /// Reads the release back, then claims. Somebody else may have done so already.
 pub(crate) async fn claim(source: &mut Side, target: &mut Side, id: Uuid, buckets: &[i16]) -> anyhow::Result<()> {
     let released: Vec<Released> = sqlx::query_as(RELEASED).bind(buckets).fetch_all(&mut source.connection).await?;
-    let released: Vec<_> = released.into_iter().filter(|released| released.released_to == target.name).collect();
+    let released: Vec<_> = released.into_iter().filter(|released| released.target == target.name).collect();
     ensure!(released.len() == buckets.len(), "the release of {} buckets cannot be read back", buckets.len() - released.len());
     for fence in released.iter().map(|released| released.move_id).collect::<BTreeSet<_>>() {
         let ours = released.iter().filter(|released| released.move_id == fence);

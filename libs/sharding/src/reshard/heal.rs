@@ -23,11 +23,11 @@ impl Shards {
         if nobodys.is_empty() {
             return;
         }
-        let nobodys: Vec<i16> = nobodys.into_iter().map(|bucket| bucket.as_i16()).collect();
+        let nobodys: Vec<i16> = nobodys.into_iter().map(magnitude_ids::Bucket::as_i16).collect();
         let released = self.execute_on_all::<Released>(RELEASED, |q| q.bind(&nobodys)).await;
         let mut claims: HashMap<_, Vec<Released>> = HashMap::new();
         for released in released {
-            claims.entry((released.released_to.clone(), released.move_id)).or_default().push(released);
+            claims.entry((released.target.clone(), released.move_id)).or_default().push(released);
         }
         for ((shard, fence), released) in claims {
             if let Err(error) = self.finish(&shard, fence, &released).await {

@@ -5,7 +5,7 @@ use tokio::time::{Duration, Instant};
 
 use crate::{Settings, Shards, migrate::LOCK};
 
-/// Who reshards: creating a subscription takes a superuser on PostgreSQL 15. Empty where a service only serves.
+/// Who reshards: creating a subscription takes a superuser on `PostgreSQL` 15. Empty where a service only serves.
 #[derive(Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Admin {
