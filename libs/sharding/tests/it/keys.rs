@@ -1,3 +1,4 @@
+use magnitude_kit::eventually;
 use magnitude_sharding::{Answer, Begun, Error, Shards, Write, WriteId};
 
 use crate::bench::{Bench, bucket};
@@ -56,7 +57,16 @@ async fn a_write_that_was_given_up_frees_its_key() {
     let bench = Bench::new().await;
     drop(begin_new(bench.shards(), &key(b"milk")).await);
 
-    answer_once(bench.shards()).await;
+    // Its rollback is on the way.
+    eventually("the key is free", async || match bench.shards().begin(bucket(7), &key(b"milk")).await {
+        Ok(Begun::New(write)) => {
+            write.rollback().await;
+            true
+        }
+        Ok(Begun::Repeated(answer)) => panic!("it was given up: {answer:?}"),
+        Err(error) => matches!(error, Error::InProgress).then_some(false).expect("only the first may be in the way"),
+    })
+    .await;
 }
 
 #[tokio::test]
