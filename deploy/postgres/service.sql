@@ -2,6 +2,10 @@
 \getenv service STACK_SERVICE
 \getenv password STACK_PASSWORD
 SET synchronous_commit = local;
+-- A slow or failing statement must not take a password into the log.
+SET log_statement = 'none';
+SET log_min_duration_statement = -1;
+SET log_min_error_statement = panic;
 SET password_encryption = 'scram-sha-256';
 SELECT format('CREATE ROLE %I LOGIN PASSWORD %L', :'service', :'password')
 WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = :'service') \gexec
