@@ -119,8 +119,8 @@ fn file(folder: &Path, block: Block) -> PathBuf {
     folder.join(format!("{}-{}", block.a, block.b))
 }
 
-/// FNV-1a: only spreads the first tries, so that clones rarely meet.
-fn fingerprint(path: &Path) -> u32 {
+/// FNV-1a: only spreads names and first tries, so that clones rarely meet.
+pub fn fingerprint(path: &Path) -> u32 {
     path.as_os_str().as_encoded_bytes().iter().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193))
 }
 

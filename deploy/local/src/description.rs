@@ -6,6 +6,7 @@ use anyhow::Result;
 use serde::Serialize;
 
 use crate::postgres::SUPERUSER;
+use crate::redis::REDIS;
 use crate::stack::Stack;
 use crate::topology::Kind;
 
@@ -18,7 +19,7 @@ struct Description {
     postgres_password: String,
     cache: String,
     sessions: String,
-    redis_password: &'static str,
+    redis_password: String,
     services: BTreeMap<String, Vec<Instance>>,
 }
 
@@ -39,14 +40,14 @@ struct Instance {
 impl Stack {
     pub(crate) fn write_description(&self) -> Result<()> {
         let description = Description {
-            url: format!("http://127.0.0.1:{}", self.state.port),
+            url: format!("http://127.0.0.1:{}", self.state.port.number),
             internal_url: self.internal_url()?,
             postgres: self.topology.shards.iter().map(|shard| self.describe_shard(&shard.name)).collect::<Result<_>>()?,
             postgres_user: SUPERUSER,
             postgres_password: self.secret(SUPERUSER)?,
             cache: self.node("cache")?.address.to_string(),
             sessions: self.node("sessions")?.address.to_string(),
-            redis_password: "",
+            redis_password: self.secret(REDIS)?,
             services: self.topology.services.iter().map(|service| (service.name.clone(), self.instances(&service.name))).collect(),
         };
         crate::files::write(&self.folder.join("test.json"), &serde_json::to_vec_pretty(&description)?, 0o600)

@@ -1,67 +1,110 @@
 //! What this machine lacks, before it shows as a strange failure.
 
-use std::net::TcpListener;
 use std::path::Path;
 use std::process::Command;
+
+use crate::life::find;
+use crate::state::State;
+use crate::{fault, place, port, postgres, stack};
 
 /// One sentence about the machine.
 #[derive(Debug)]
 pub struct Finding {
-    pub good: bool,
+    pub weight: Weight,
     pub text: String,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Weight {
+    Good,
+    /// Worth knowing; everything works.
+    Note,
+    Problem,
+}
+
+/// What building takes, and what is left of that need when everything runs already.
 const MEMORY_MIB: u64 = 4 * 1024;
+const RUNNING_MIB: u64 = 512;
 const DISK_MIB: u64 = 10 * 1024;
 
-/// Looks at memory, disk, the port, the tools and the faults' means.
-pub fn examine(project: &Path, port: u16) -> Vec<Finding> {
-    let mut findings = vec![memory(), disk(project), host_port(port)];
-    findings.extend(tools(project));
-    findings.push(match crate::fault::unusable() {
-        None => finding(true, "iptables works: nodes can be cut off."),
-        Some(why) => finding(false, format!("iptables cannot be used, so no node can be cut off (everything else works): {why}")),
+/// Looks at memory, disk, the port, the tools, the folders and the faults' means. `wanted` is the port that was asked for.
+pub fn examine(folder: &Path, wanted: Option<u16>) -> Vec<Finding> {
+    let up = stack::alive(folder, "envoy");
+    let project = stack::find_project(folder).unwrap_or_else(|_| ".".into());
+    let mut findings = vec![memory(up), disk(&project, up), host_port(folder, wanted, up)];
+    findings.extend(tools(&project));
+    findings.push(parents(&project));
+    findings.push(match fault::unusable() {
+        None => finding(Weight::Good, "iptables works: nodes can be cut off."),
+        Some(why) => finding(Weight::Note, format!("iptables cannot be used, so no node can be cut off (everything else works): {why}")),
     });
     findings
 }
 
-fn memory() -> Finding {
+fn memory(up: bool) -> Finding {
     let text = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
     let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:")).unwrap_or_default();
     let mib = line.trim().trim_end_matches(" kB").parse().unwrap_or(0) / 1024;
-    finding(mib >= MEMORY_MIB, format!("{mib} MiB of memory are available; building and running want {MEMORY_MIB}."))
+    let wanted = if up { RUNNING_MIB } else { MEMORY_MIB };
+    judge(mib >= wanted, format!("{mib} MiB of memory are available; {wanted} are wanted."))
 }
 
-fn disk(project: &Path) -> Finding {
+fn disk(project: &Path, up: bool) -> Finding {
     let output = Command::new("df").args(["--output=avail", "--block-size=1M"]).arg(project).output();
     let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
     let mib: u64 = text.lines().nth(1).unwrap_or_default().trim().parse().unwrap_or(0);
-    finding(mib >= DISK_MIB, format!("{mib} MiB of disk are free here; building and running want {DISK_MIB}."))
+    let wanted = if up { RUNNING_MIB } else { DISK_MIB };
+    judge(mib >= wanted, format!("{mib} MiB of disk are free here; {wanted} are wanted."))
 }
 
-fn host_port(port: u16) -> Finding {
-    if TcpListener::bind(("127.0.0.1", port)).is_ok() {
-        return finding(true, format!("port {port} is free."));
+/// Answers as the next start would.
+fn host_port(folder: &Path, wanted: Option<u16>, up: bool) -> Finding {
+    let before = State::load(folder).ok().flatten().map(|state| state.port);
+    match port::choose(wanted, before, up) {
+        Ok(port) if up && before == Some(port) => finding(Weight::Good, format!("port {} is this stack's.", port.number)),
+        Ok(port) => finding(Weight::Good, format!("port {} is free.", port.number)),
+        Err(error) => finding(Weight::Problem, format!("{error:#}.")),
     }
-    finding(false, format!("port {port} is taken: by this stack if it is up, else choose another with PORT=."))
 }
 
 fn tools(project: &Path) -> Vec<Finding> {
-    let envoy = project.join(".stack/envoy").exists();
-    let redis = crate::life::find("redis-server") || crate::life::find("valkey-server");
-    let found = [
-        ("PostgreSQL", crate::postgres::bin("initdb").is_ok()),
-        ("Redis or Valkey", redis),
-        ("Envoy", envoy),
-        ("setpriv", crate::life::find("setpriv")),
-        ("setsid", crate::life::find("setsid")),
+    let rabbitmq = Path::new("/usr/lib/rabbitmq/bin/rabbitmq-server").exists();
+    let installed = [
+        ("PostgreSQL", postgres::bin("initdb").is_ok()),
+        ("Redis or Valkey", find("redis-server") || find("valkey-server")),
+        ("Envoy", project.join(".stack/envoy").exists()),
+        ("RabbitMQ", rabbitmq),
+        ("nginx", find("nginx")),
+        ("etcd", find("etcd")),
+        ("setpriv", find("setpriv")),
+        ("setsid", find("setsid")),
+        ("A C compiler (cc)", find("cc")),
     ];
-    let sentence = |(name, good)| {
-        finding(good, if good { format!("{name} is installed.") } else { format!("{name} is missing: run deploy/local/install.sh.") })
-    };
-    found.into_iter().map(sentence).collect()
+    let mut findings: Vec<Finding> = installed.into_iter().map(|(name, good)| tool(name, good, "run deploy/local/install.sh")).collect();
+    findings.push(tool("Rust (cargo)", find("cargo"), "install it, for example with rustup"));
+    findings
 }
 
-fn finding(good: bool, text: impl Into<String>) -> Finding {
-    Finding { good, text: text.into() }
+fn tool(name: &str, good: bool, remedy: &str) -> Finding {
+    judge(good, if good { format!("{name} is installed.") } else { format!("{name} is missing: {remedy}.") })
+}
+
+fn parents(project: &Path) -> Finding {
+    let real = project.canonicalize().unwrap_or_else(|_| project.to_path_buf());
+    match place::closed_parent(&real) {
+        Ok(None) => finding(Weight::Good, "the folder can be entered by the user that Postgres runs as."),
+        Ok(Some(closed)) => {
+            let elsewhere = place::elsewhere(&real.join(".stack"), &real);
+            finding(Weight::Note, format!("PostgreSQL cannot enter {}, so data goes to {}.", closed.display(), elsewhere.display()))
+        }
+        Err(error) => finding(Weight::Problem, format!("{error:#}.")),
+    }
+}
+
+fn judge(good: bool, text: String) -> Finding {
+    finding(if good { Weight::Good } else { Weight::Problem }, text)
+}
+
+fn finding(weight: Weight, text: impl Into<String>) -> Finding {
+    Finding { weight, text: text.into() }
 }

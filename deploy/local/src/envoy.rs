@@ -2,14 +2,19 @@
 
 use std::fs;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
 use crate::life::READY_BOUND;
-use crate::process::{Program, poll};
+use crate::process::poll;
+use crate::program::Program;
 use crate::stack::Stack;
 use crate::topology::{Kind, Node};
+
+/// It sees a changed file within milliseconds.
+const DROP_BOUND: Duration = Duration::from_secs(3);
 
 impl Stack {
     pub(crate) fn envoy_program(&self, node: &Node) -> Result<Program> {
@@ -19,7 +24,7 @@ impl Stack {
             "envoy/envoy.yaml",
             &[
                 ("address", &node.address.ip().to_string()),
-                ("port", &self.state.port.to_string()),
+                ("port", &self.state.port.number.to_string()),
                 ("endpoints", &self.endpoints_folder()?.display().to_string()),
                 ("access_log", &self.log_file("access").display().to_string()),
             ],
@@ -41,7 +46,7 @@ impl Stack {
             "warn",
             "--disable-hot-restart",
         ];
-        Ok(Program { path: program, args: args.into_iter().map(str::to_owned).collect(), cwd, ..Program::default() })
+        Ok(Program { path: program, args: args.into_iter().map(str::to_owned).collect(), config, cwd, ..Program::default() })
     }
 
     /// Tells Envoy who is there: every recorded instance but `leaving`.
@@ -62,15 +67,26 @@ impl Stack {
         Ok(())
     }
 
-    /// Waits until Envoy's own checks have found every instance well.
-    pub(crate) fn wait_routed(&self) -> Result<()> {
-        let wanted = self.nodes().iter().filter(|node| node.kind == Kind::Service).count() * 2;
+    /// Waits until Envoy's own checks have found these instances well.
+    pub(crate) fn wait_routed(&self, instances: &[&Node]) -> Result<()> {
+        let healthy = |clusters: &str, address| clusters.lines().any(|line| line.ends_with(&format!("::{address}::health_flags::healthy")));
         let routed = || {
-            let (_, body) = crate::probe::http_get(self.envoy_admin(), "/clusters").unwrap_or_default();
-            body.lines().filter(|line| line.ends_with("::health_flags::healthy")).count() >= wanted
+            let clusters = self.envoy_clusters().unwrap_or_default();
+            instances.iter().all(|node| healthy(&clusters, node.address) && healthy(&clusters, node.operator()))
         };
         ensure!(poll(READY_BOUND, routed), "Envoy does not find every instance healthy; see `stack logs envoy`");
         Ok(())
+    }
+
+    /// Waits until Envoy has read that an instance leaves: a request that it still sent there would meet a closed port. Bounded,
+    /// and no error: an Envoy that does not answer sends nothing either.
+    pub(crate) fn wait_dropped(&self, node: &Node) {
+        let host = format!("::{}:", node.address.ip());
+        poll(DROP_BOUND, || self.envoy_clusters().is_none_or(|clusters| !clusters.contains(&host)));
+    }
+
+    fn envoy_clusters(&self) -> Option<String> {
+        crate::probe::http_get(self.envoy_admin(), "/clusters").map(|(_, body)| body)
     }
 
     pub(crate) fn envoy_admin(&self) -> SocketAddr {

@@ -18,7 +18,11 @@ pub fn cut(address: IpAddr) -> Result<()> {
     Ok(())
 }
 
+/// Fails where rules cannot be read: what cannot be seen must not be called undone.
 pub fn restore(address: IpAddr) -> Result<()> {
+    if let Some(why) = unusable() {
+        bail!("iptables cannot be used here, so nothing can be restored: {why}");
+    }
     for side in SIDES {
         while has(side, address) {
             iptables("--delete", side, address)?;

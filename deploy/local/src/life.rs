@@ -1,19 +1,21 @@
-//! Starting and ending nodes, and whether they are well.
+//! Starting and ending single nodes, and whether they are well.
 
 use std::fs;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use rustix::process::Signal;
 
-use crate::process::{Program, Record, orphans, poll};
+use crate::process::{Record, poll};
+use crate::program::Program;
 use crate::stack::Stack;
 use crate::topology::{Kind, Node};
 
 /// A cold disk and two busy cores: a replica's first copy is the slowest.
 pub const READY_BOUND: Duration = Duration::from_secs(90);
 /// Postgres has written everything by then, a service has drained.
-const STOP_BOUND: Duration = Duration::from_secs(20);
+pub const STOP_BOUND: Duration = Duration::from_secs(20);
 
 const REAP_BOUND: Duration = Duration::from_secs(3);
 
@@ -32,7 +34,14 @@ impl Stack {
     pub fn start(&self, name: &str) -> Result<()> {
         let node = self.node(name)?;
         self.launch(&node)?;
-        self.await_ready(&node, READY_BOUND)
+        if self.await_ready(&node, READY_BOUND)? == Start::Ready {
+            return Ok(());
+        }
+        self.forget_copy(&node)?;
+        self.launch(&node)?;
+        let again = self.await_ready(&node, READY_BOUND)?;
+        ensure!(again == Start::Ready, "{name} lost its primary's log again right after it was copied");
+        Ok(())
     }
 
     /// Ends a node in order; past a bound, by force. A service first leaves the load balancer.
@@ -40,29 +49,23 @@ impl Stack {
         let node = self.node(name)?;
         if node.kind == Kind::Service {
             self.publish_endpoints(Some(name))?;
+            self.wait_dropped(&node);
         }
         self.end(&node)
     }
 
-    /// Waits until every node is ready.
-    pub fn wait_ready(&self) -> Result<()> {
-        self.nodes().iter().try_for_each(|node| self.await_ready(node, READY_BOUND))
+    /// Ends and starts a node; a service is in the load balancer again when this returns.
+    pub fn restart(&self, name: &str) -> Result<()> {
+        self.stop(name)?;
+        self.start(name)?;
+        let node = self.node(name)?;
+        let routed = node.kind == Kind::Service && self.record(&self.node("envoy")?).is_some();
+        if routed { self.wait_routed(&[&node]) } else { Ok(()) }
     }
 
-    /// Brings every node back: unpaused, connected, running, ready.
-    pub fn heal(&self) -> Result<()> {
-        for node in self.nodes() {
-            crate::fault::restore(node.address.ip())?;
-            if let Some(record) = self.record(&node) {
-                for process in record.tree() {
-                    process.signal(Signal::CONT);
-                }
-            }
-        }
-        for node in self.nodes() {
-            self.start(&node.name)?;
-        }
-        Ok(())
+    /// Waits until every node is ready.
+    pub fn wait_ready(&self) -> Result<()> {
+        self.nodes().iter().try_for_each(|node| self.await_ready(node, READY_BOUND).map(drop))
     }
 
     pub fn health(&self, node: &Node) -> Health {
@@ -76,17 +79,26 @@ impl Stack {
         if crate::fault::is_cut(node.address.ip()) { Health::Cut } else { Health::Starting }
     }
 
-    pub(crate) fn launch(&self, node: &Node) -> Result<()> {
+    fn launch(&self, node: &Node) -> Result<()> {
+        // Between a start and its record the node would look like something that a crash left.
+        let _lock = self.lock_node(&node.name)?;
         if self.record(node).is_some() {
             return Ok(());
         }
+        self.end_leftovers(node)?;
         let mut program = self.program(node).with_context(|| format!("cannot prepare {}", node.name))?;
         program.log = self.log_file(&node.name);
-        program.spawn()?.save(&self.record_file(&node.name))?;
+        let made_of = program.made_of();
+        program.spawn()?.save(&self.record_file(&node.name), made_of)?;
         if node.kind == Kind::Service {
             self.publish_endpoints(None)?;
         }
         Ok(())
+    }
+
+    /// Whether a running node would be started differently today: rebuilt, or configured anew.
+    pub(crate) fn outdated(&self, node: &Node) -> Result<bool> {
+        Ok(self.record(node).is_some() && Record::made_of(&self.record_file(&node.name)) != Some(self.program(node)?.made_of()))
     }
 
     fn program(&self, node: &Node) -> Result<Program> {
@@ -98,42 +110,40 @@ impl Stack {
         }
     }
 
-    fn redis_program(&self, node: &Node) -> Result<Program> {
-        let data = self.data(&node.name);
-        fs::create_dir_all(&data)?;
-        let address = node.address.ip().to_string();
-        let config = self.render(&format!("redis/{}.conf", node.group), &[("address", &address), ("data", &data.display().to_string())])?;
-        let file = self.folder.join("run").join(format!("{}.conf", node.name));
-        crate::files::write(&file, config.as_bytes(), 0o600)?;
-        let program = ["redis-server", "valkey-server"]
-            .into_iter()
-            .find(|name| find(name))
-            .context("Redis is missing: run deploy/local/install.sh")?;
-        Ok(Program { path: program.into(), args: vec![file.display().to_string()], cwd: data, ..Program::default() })
-    }
-
     fn ready(&self, node: &Node) -> bool {
         match node.kind {
             Kind::Primary | Kind::Replica => self.postgres_ready(node),
-            Kind::Redis => crate::probe::redis_pongs(node.address),
+            Kind::Redis => self.redis_ready(node),
             Kind::Envoy => crate::probe::http_status(self.envoy_admin(), "/ready") == Some(200),
             Kind::Service => crate::probe::http_status(node.operator(), "/health/ready") == Some(200),
         }
     }
 
-    pub(crate) fn await_ready(&self, node: &Node, bound: Duration) -> Result<()> {
+    fn await_ready(&self, node: &Node, bound: Duration) -> Result<Start> {
         let begun = Instant::now();
-        let mut ended = false;
+        let mut seen = None;
         poll(bound, || {
-            ended = self.record(node).is_none();
-            ended || self.ready(node)
+            seen = self.look(node);
+            seen.is_some()
         });
-        if !ended && self.ready(node) {
-            return Ok(());
-        }
-        let what = if ended { "ended" } else { "is not ready" };
+        let what = match seen {
+            Some(Start::Ended) => "ended",
+            Some(start) => return Ok(start),
+            None => "is not ready",
+        };
         let log = self.log_file(&node.name);
         bail!("{} {what} after {} s; the end of {}:\n{}", node.name, begun.elapsed().as_secs(), log.display(), tail(&log, 15))
+    }
+
+    /// How a start turned out; None while it is under way.
+    fn look(&self, node: &Node) -> Option<Start> {
+        if self.record(node).is_none() {
+            return Some(Start::Ended);
+        }
+        if self.ready(node) {
+            return Some(Start::Ready);
+        }
+        (node.kind == Kind::Replica && self.lost_its_primary(node)).then_some(Start::Lost)
     }
 
     pub(crate) fn end(&self, node: &Node) -> Result<()> {
@@ -160,60 +170,25 @@ impl Stack {
         let _ = fs::remove_file(self.record_file(name));
         Ok(())
     }
-
-    /// Ends everything, also what a crash left without a record.
-    pub fn down(&self) -> Result<()> {
-        let _lock = self.lock()?;
-        let nodes = self.nodes();
-        for group in [&[Kind::Envoy, Kind::Service][..], &[Kind::Redis, Kind::Replica], &[Kind::Primary]] {
-            let chosen: Vec<&Node> = nodes.iter().filter(|node| group.contains(&node.kind)).collect();
-            crate::up::together(&chosen, |node| self.end(node))?;
-        }
-        for node in &nodes {
-            // Nothing to restore where rules cannot be made.
-            let _ = crate::fault::restore(node.address.ip());
-        }
-        let mut known = vec!["postgres", "redis-", "valkey-", "envoy"];
-        known.extend(self.topology.services.iter().map(|service| service.name.as_str()));
-        end_orphans(&orphans(&self.folder.join("data"), &known))
-    }
-
-    /// `down`, then forgets everything: data, logs, secrets, the block of addresses.
-    pub fn clean(self) -> Result<()> {
-        self.down()?;
-        for part in ["run", "logs", "data", "secrets"] {
-            fs::remove_dir_all(self.folder.join(part))?;
-        }
-        for file in ["state.json", "test.json"] {
-            let _ = fs::remove_file(self.folder.join(file));
-        }
-        crate::block::release(&crate::block::claims_folder()?, &self.folder)
-    }
 }
 
-/// In order first: a Postgres that is shot leaves a lock file that names a pid, and a pid can come back.
-fn end_orphans(left: &[Record]) -> Result<()> {
-    for process in left {
-        process.signal(Signal::CONT);
-        process.signal(Signal::INT);
-    }
-    let gone = || left.iter().all(Record::vanished);
-    if !poll(STOP_BOUND, gone) {
-        for process in left {
-            process.signal(Signal::KILL);
-        }
-    }
-    ensure!(poll(STOP_BOUND, || left.iter().all(|process| !process.alive())), "some processes did not end");
-    Ok(())
+/// How the start of a node turned out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Start {
+    Ready,
+    Ended,
+    /// A replica whose primary no longer has the log that it needs: it would wait for ever.
+    Lost,
 }
 
+/// Whether a program is on this machine.
 pub fn find(program: &str) -> bool {
     let path = std::env::var("PATH").unwrap_or_default() + ":/usr/local/sbin:/usr/sbin:/sbin";
-    path.split(':').any(|folder| std::path::Path::new(folder).join(program).exists())
+    path.split(':').any(|folder| Path::new(folder).join(program).exists())
 }
 
 /// The last lines of a log.
-pub fn tail(path: &std::path::Path, lines: usize) -> String {
+pub fn tail(path: &Path, lines: usize) -> String {
     let bytes = fs::read(path).unwrap_or_default();
     let text = String::from_utf8_lossy(&bytes);
     let all: Vec<&str> = text.lines().collect();

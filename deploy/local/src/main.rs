@@ -1,11 +1,11 @@
 //! `stack`: runs the whole system as processes on this machine.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand, ValueEnum};
-use magnitude_stack::{Extent, Health, Kind, Node, Options, Stack, examine};
+use magnitude_stack::{Extent, Finding, Health, Kind, Node, Options, Stack, Weight, examine};
 
 #[derive(Parser)]
 #[command(about = "Runs the whole system as processes on this machine")]
@@ -23,6 +23,9 @@ enum Order {
         /// Let replicas apply changes this late (also `STACK_REPLICA_DELAY_MS`)
         #[arg(long)]
         replica_delay_ms: Option<u64>,
+        /// What a new stack consists of: a file of `deploy/local/topologies` (standard)
+        #[arg(long)]
+        topology: Option<String>,
     },
     /// End everything; the data stays
     Down,
@@ -80,30 +83,26 @@ fn run(order: Order) -> Result<ExitCode> {
     let folder = PathBuf::from(std::env::var("STACK_DIR").unwrap_or_else(|_| ".stack".into()));
     let open = || Stack::open(&folder);
     match order {
-        Order::Up { only, replica_delay_ms } => up(&folder, only, replica_delay_ms)?,
+        Order::Up { only, replica_delay_ms, topology } => {
+            let replica_delay_ms = replica_delay_ms.or(number("STACK_REPLICA_DELAY_MS")?);
+            up(&folder, only, &Options { port: number("PORT")?, replica_delay_ms, topology })?;
+        }
         Order::Down => {
-            if let Ok(stack) = open() {
-                stack.down()?;
-            }
+            magnitude_stack::down(&folder)?;
             println!("Everything is down; the data stays in {}.", folder.display());
         }
         Order::Clean => {
-            if let Ok(stack) = open() {
-                stack.clean()?;
-            }
+            magnitude_stack::clean(&folder)?;
             println!("{} holds nothing of the stack any more.", folder.display());
         }
         Order::Status => return Ok(status(&open()?)),
         Order::Logs { node, follow } => logs(&open()?, node, follow)?,
-        Order::Doctor => return doctor(),
+        Order::Doctor => return doctor(&folder),
         Order::Heal => {
             open()?.heal()?;
             return Ok(status(&open()?));
         }
-        Order::Restart { name } => each(&open()?, &name, |stack, node| {
-            stack.stop(node)?;
-            stack.start(node)
-        })?,
+        Order::Restart { name } => each(&open()?, &name, Stack::restart)?,
         Order::Start { name } => each(&open()?, &name, Stack::start)?,
         Order::Stop { name } => each(&open()?, &name, Stack::stop)?,
         Order::Kill { name } => each(&open()?, &name, Stack::kill)?,
@@ -116,19 +115,18 @@ fn run(order: Order) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn up(folder: &std::path::Path, only: Only, replica_delay_ms: Option<u64>) -> Result<()> {
-    let options = Options { port: number("PORT")?, replica_delay_ms: replica_delay_ms.or(number("STACK_REPLICA_DELAY_MS")?) };
-    let stack = Stack::create(folder, &options)?;
+fn up(folder: &Path, only: Only, options: &Options) -> Result<()> {
+    let stack = Stack::create(folder, options)?;
     let extent = match only {
         Only::Infrastructure => Extent::Infrastructure,
         Only::Everything => Extent::Everything,
     };
     stack.up(extent, &|line| println!("{line}"))?;
-    println!(
-        "\nThe API   {}/api\nIts docs  {}/api/docs\n\n`make status` shows the nodes, `make down` ends them.",
-        stack.url(),
-        stack.url()
-    );
+    let url = stack.url();
+    if options.port.is_none() && !url.ends_with(":8080") {
+        println!("\nPort 8080 is taken or another one was chosen before; PORT=… make up changes it.");
+    }
+    println!("\nThe API   {url}/api\nIts docs  {url}/api/docs\n\n`make status` shows the nodes, `make down` ends them.");
     Ok(())
 }
 
@@ -158,7 +156,7 @@ fn status(stack: &Stack) -> ExitCode {
         let role = stack.role(&node).filter(|_| health == Health::Ready).map(|role| format!(" ({role})")).unwrap_or_default();
         println!("{:<12} {:<9} {:<22} {}{role}", node.name, kind(&node), node.address, word(&health));
     }
-    println!("\n{}/api", stack.url());
+    println!("\n{}/api/docs", stack.url());
     if all { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
@@ -188,6 +186,10 @@ fn logs(stack: &Stack, node: Option<String>, follow: bool) -> Result<()> {
         None => stack.nodes().into_iter().map(|node| node.name).collect(),
     };
     let files: Vec<PathBuf> = names.iter().map(|name| stack.log(name)).filter(|path| path.exists()).collect();
+    if files.is_empty() {
+        println!("There are no logs yet.");
+        return Ok(());
+    }
     let lines = if names.len() == 1 { "100" } else { "10" };
     let mut command = Command::new("tail");
     command.args(["-n", lines]).args(follow.then_some("-F")).args(files);
@@ -195,10 +197,17 @@ fn logs(stack: &Stack, node: Option<String>, follow: bool) -> Result<()> {
     Ok(())
 }
 
-fn doctor() -> Result<ExitCode> {
-    let findings = examine(&std::env::current_dir()?, number("PORT")?.unwrap_or(8080));
-    for finding in &findings {
-        println!("{}  {}", if finding.good { "ok     " } else { "problem" }, finding.text);
+/// Fails when there is a problem; a note is none.
+fn doctor(folder: &Path) -> Result<ExitCode> {
+    let findings = examine(folder, number("PORT")?);
+    for Finding { weight, text } in &findings {
+        let word = match weight {
+            Weight::Good => "ok",
+            Weight::Note => "note",
+            Weight::Problem => "problem",
+        };
+        println!("{word:<7}  {text}");
     }
-    Ok(if findings.iter().all(|finding| finding.good) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    let healthy = findings.iter().all(|finding| finding.weight != Weight::Problem);
+    Ok(if healthy { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

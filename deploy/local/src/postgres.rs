@@ -1,18 +1,24 @@
-//! Postgres nodes: the first data of primaries and replicas, configuration, roles, and how they are doing.
+//! Postgres nodes: the first data of primaries and replicas, and their configuration.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::Command;
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
-use crate::files;
-use crate::process::{Program, become_user};
+use crate::program::{Program, become_user};
 use crate::stack::Stack;
 use crate::topology::{Kind, Node};
+use crate::{command, files, place};
 
 pub const SUPERUSER: &str = "postgres";
+
+const INSTALLED: &str = "/usr/lib/postgresql";
+/// Copying is bounded by the disk: tens of gigabytes take minutes.
+const COPY_BOUND: Duration = Duration::from_mins(30);
+const INIT_BOUND: Duration = Duration::from_mins(2);
 
 impl Stack {
     /// Makes the node's data if it has none, and renders its configuration anew: addresses may have changed.
@@ -22,20 +28,21 @@ impl Stack {
             self.make_data(node, &data)?;
         }
         self.configure(node, &data)?;
-        Ok(Program {
-            path: bin("postgres")?,
-            args: vec!["-D".into(), data.display().to_string()],
-            cwd: data,
-            user: user(),
-            ..Program::default()
-        })
+        let args = vec!["-D".into(), data.display().to_string()];
+        Ok(Program { path: server(&data)?, args, cwd: data, user: user(), ..Program::default() })
+    }
+
+    /// Deletes the data of a replica that can never catch up; its next start copies the primary anew.
+    pub(crate) fn forget_copy(&self, node: &Node) -> Result<()> {
+        ensure!(node.kind == Kind::Replica, "{} is no copy", node.name);
+        self.end(node)?;
+        place::remove(&self.data(&node.name))
     }
 
     /// A crash half-way must not leave something that looks like data: it is made beside, then renamed.
     fn make_data(&self, node: &Node, data: &Path) -> Result<()> {
-        check_reachable(&self.folder)?;
         let fresh = self.data(&format!("{}.new", node.name));
-        let _ = fs::remove_dir_all(&fresh);
+        place::remove(&fresh)?;
         fs::create_dir(&fresh)?;
         fs::set_permissions(&fresh, fs::Permissions::from_mode(0o700))?;
         files::give(&fresh, user().as_deref())?;
@@ -52,35 +59,21 @@ impl Stack {
         let password = data.with_extension("password");
         files::write(&password, self.secret(SUPERUSER)?.as_bytes(), 0o600)?;
         files::give(&password, user().as_deref())?;
-        let output = tool("initdb")?
-            .args([
-                "--auth=scram-sha-256",
-                "--encoding=UTF8",
-                "--locale=C.UTF-8",
-                "--data-checksums",
-                "--no-instructions",
-                "--username",
-                SUPERUSER,
-            ])
-            .arg("--pwfile")
-            .arg(&password)
-            .arg("--pgdata")
-            .arg(data)
-            .output()?;
-        fs::remove_file(&password)?;
-        succeeded(&output, "initdb")
+        let mut initdb = tool("initdb")?;
+        initdb.args(["--auth=scram-sha-256", "--encoding=UTF8", "--locale=C.UTF-8", "--data-checksums", "--no-instructions"]);
+        initdb.args(["--username", SUPERUSER, "--pwfile"]).arg(&password).arg("--pgdata").arg(data);
+        let made = command::run(&mut initdb, "initdb", INIT_BOUND);
+        place::remove(&password)?;
+        made
     }
 
     fn copy_primary(&self, node: &Node, data: &Path) -> Result<()> {
         let primary = self.primary(&node.group)?;
-        let output = tool("pg_basebackup")?
-            .env("PGPASSWORD", self.secret("replicator")?)
-            .args(["--username=replicator", "--wal-method=stream", "--checkpoint=fast", "--no-password"])
-            .arg(format!("--host={}", primary.address.ip()))
-            .arg("--pgdata")
-            .arg(data)
-            .output()?;
-        succeeded(&output, "pg_basebackup")
+        let mut copy = tool("pg_basebackup")?;
+        copy.env("PGPASSWORD", self.secret("replicator")?).env("PGCONNECT_TIMEOUT", "10");
+        copy.args(["--username=replicator", "--wal-method=stream", "--checkpoint=fast", "--no-password"]);
+        copy.arg(format!("--host={}", primary.address.ip())).arg("--pgdata").arg(data);
+        command::run(&mut copy, "pg_basebackup", COPY_BOUND)
     }
 
     fn configure(&self, node: &Node, data: &Path) -> Result<()> {
@@ -97,17 +90,20 @@ impl Stack {
         Ok(())
     }
 
+    /// Tells a running node of what changed in its configuration: which replicas may acknowledge a write, how late one applies.
+    pub(crate) fn refresh_postgres(&self, node: &Node) -> Result<()> {
+        let data = self.data(&node.name);
+        let before = fs::read_to_string(data.join("postgresql.conf")).unwrap_or_default();
+        if self.record(node).is_none() || self.postgres_config(node, &data)? == before {
+            return Ok(());
+        }
+        self.configure(node, &data)?;
+        self.ask_postgres(node, "SELECT pg_reload_conf()").with_context(|| format!("{} does not answer", node.name))?;
+        Ok(())
+    }
+
     fn postgres_config(&self, node: &Node, data: &Path) -> Result<String> {
-        let primary = self.primary(&node.group)?;
         let replica = node.kind == Kind::Replica;
-        let names: Vec<String> = self.group(Kind::Replica, &node.group).iter().map(|node| format!("\"{}\"", node.name)).collect();
-        let synchronous = if replica || names.is_empty() { String::new() } else { format!("ANY 1 ({})", names.join(", ")) };
-        let upstream = format!(
-            "host={} port=5432 user=replicator password={} application_name={} connect_timeout=3 keepalives_idle=5",
-            primary.address.ip(),
-            self.secret("replicator")?,
-            node.name
-        );
         let delay = format!("{}ms", if replica { self.state.replica_delay_ms } else { 0 });
         self.render(
             "postgres/postgresql.conf",
@@ -115,72 +111,30 @@ impl Stack {
                 ("name", &node.name),
                 ("address", &node.address.ip().to_string()),
                 ("data", &data.display().to_string()),
-                ("synchronous", &synchronous),
+                ("synchronous", &if replica { String::new() } else { self.synchronous(&node.group) }),
                 ("replay_delay", &delay),
-                ("primary", if replica { &upstream } else { "" }),
+                ("primary", &if replica { self.upstream(node)? } else { String::new() }),
             ],
         )
     }
 
-    /// Tells a running primary which replicas there are now: each of them may acknowledge a write.
-    pub(crate) fn reload_primary(&self, shard: &str) -> Result<()> {
-        let primary = self.primary(shard)?;
-        self.configure(&primary, &self.data(&primary.name))?;
-        self.ask_postgres(&primary, "SELECT pg_reload_conf()").with_context(|| format!("{} does not answer", primary.name))?;
-        Ok(())
+    /// Any one of the shard's replicas.
+    fn synchronous(&self, shard: &str) -> String {
+        let names: Vec<String> = self.group(Kind::Replica, shard).iter().map(|node| format!("\"{}\"", node.name)).collect();
+        if names.is_empty() { String::new() } else { format!("ANY 1 ({})", names.join(", ")) }
     }
 
-    /// Roles and databases of a shard, on its primary; changes nothing the second time.
-    pub(crate) fn bootstrap(&self, primary: &Node) -> Result<()> {
-        self.script(primary, "bootstrap.sql", &[("STACK_REPLICATION_PASSWORD", &self.secret("replicator")?)])?;
-        for service in &self.topology.services {
-            let secret = self.secret(&service.name)?;
-            self.script(primary, "service.sql", &[("STACK_SERVICE", &service.name), ("STACK_PASSWORD", &secret)])?;
-        }
-        Ok(())
-    }
-
-    /// Secrets go through the environment: arguments can be read by everybody on the machine.
-    fn script(&self, primary: &Node, file: &str, values: &[(&str, &str)]) -> Result<()> {
-        let path = self.project.join("deploy/postgres").join(file);
-        let output = self.psql(primary)?.envs(values.iter().copied()).stdin(fs::File::open(&path)?).output()?;
-        succeeded(&output, file)
-    }
-
-    /// One value from a node; None if it does not answer.
-    pub(crate) fn ask_postgres(&self, node: &Node, sql: &str) -> Option<String> {
-        let output = self.psql(node).ok()?.stdin(Stdio::null()).args(["--tuples-only", "--no-align", "--command", sql]).output().ok()?;
-        output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
-    }
-
-    /// A primary that takes writes, a replica that receives them.
-    pub(crate) fn postgres_ready(&self, node: &Node) -> bool {
-        let question = match node.kind {
-            Kind::Primary => "SELECT NOT pg_is_in_recovery()",
-            _ => "SELECT pg_is_in_recovery() AND EXISTS (SELECT FROM pg_stat_wal_receiver WHERE status = 'streaming')",
-        };
-        crate::probe::listens(node.address) && self.ask_postgres(node, question).as_deref() == Some("t")
-    }
-
-    /// Role and lag, in a few words.
-    pub(crate) fn postgres_role(&self, node: &Node) -> Option<String> {
-        self.ask_postgres(
-            node,
-            "SELECT CASE WHEN NOT pg_is_in_recovery() THEN 'primary, ' || (SELECT count(*) FROM pg_stat_replication) || ' streaming'
-             ELSE 'replica, lag ' || pg_wal_lsn_diff(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn()) || ' bytes' END",
-        )
+    fn upstream(&self, node: &Node) -> Result<String> {
+        Ok(format!(
+            "host={} port=5432 user=replicator password={} application_name={} connect_timeout=3 keepalives_idle=5",
+            self.primary(&node.group)?.address.ip(),
+            self.secret("replicator")?,
+            node.name
+        ))
     }
 
     pub(crate) fn primary(&self, shard: &str) -> Result<Node> {
         self.group(Kind::Primary, shard).into_iter().next().with_context(|| format!("there is no shard {shard}"))
-    }
-
-    fn psql(&self, node: &Node) -> Result<Command> {
-        let mut command = Command::new(bin("psql")?);
-        command.env("PGPASSWORD", self.secret(SUPERUSER)?).env("PGCONNECT_TIMEOUT", "3").env("PGOPTIONS", "-c statement_timeout=60s");
-        command.args(["--no-psqlrc", "--quiet", "--no-password", "--set=ON_ERROR_STOP=1", "--username", SUPERUSER, "--dbname=postgres"]);
-        command.arg(format!("--host={}", node.address.ip()));
-        Ok(command)
     }
 }
 
@@ -189,12 +143,20 @@ pub fn user() -> Option<String> {
     rustix::process::geteuid().is_root().then(|| "postgres".to_owned())
 }
 
-/// The newest Postgres of this machine.
+/// A program of the newest Postgres of this machine.
 pub fn bin(name: &str) -> Result<PathBuf> {
-    let versions = fs::read_dir("/usr/lib/postgresql").context("PostgreSQL is missing: run deploy/local/install.sh")?;
+    let versions = fs::read_dir(INSTALLED).context("PostgreSQL is missing: run deploy/local/install.sh")?;
     let number = |path: &PathBuf| path.file_name().and_then(|name| name.to_str()?.parse::<u32>().ok()).unwrap_or(0);
     let newest = versions.flatten().map(|entry| entry.path()).filter(|path| path.join("bin/initdb").exists()).max_by_key(number);
     Ok(newest.context("PostgreSQL is missing: run deploy/local/install.sh")?.join("bin").join(name))
+}
+
+/// The server of the version that made the data: another one would refuse it.
+fn server(data: &Path) -> Result<PathBuf> {
+    let version = fs::read_to_string(data.join("PG_VERSION")).with_context(|| format!("{} is not Postgres' data", data.display()))?;
+    let (version, path) = (version.trim(), Path::new(INSTALLED).join(version.trim()).join("bin/postgres"));
+    ensure!(path.exists(), "{} was made by PostgreSQL {version}, which is not installed: install it, or `make clean`", data.display());
+    Ok(path)
 }
 
 fn tool(name: &str) -> Result<Command> {
@@ -204,25 +166,4 @@ fn tool(name: &str) -> Result<Command> {
     let mut command = Command::new(&prefix[0]);
     command.args(&prefix[1..]).arg(program).current_dir("/");
     Ok(command)
-}
-
-/// As root the servers run as another user, who must be able to walk to their data.
-fn check_reachable(folder: &Path) -> Result<()> {
-    if user().is_none() {
-        return Ok(());
-    }
-    for parent in folder.ancestors() {
-        let mode = fs::metadata(parent)?.permissions().mode();
-        ensure!(
-            mode & 0o001 != 0,
-            "PostgreSQL runs as the user postgres, who cannot enter {}: move the clone elsewhere, or `chmod o+x` that folder",
-            parent.display()
-        );
-    }
-    Ok(())
-}
-
-fn succeeded(output: &Output, what: &str) -> Result<()> {
-    ensure!(output.status.success(), "{what} failed: {}", String::from_utf8_lossy(&output.stderr).trim());
-    Ok(())
 }

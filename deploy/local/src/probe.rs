@@ -17,7 +17,7 @@ pub fn http_status(address: SocketAddr, path: &str) -> Option<u16> {
 
 /// Status and body of a GET.
 pub fn http_get(address: SocketAddr, path: &str) -> Option<(u16, String)> {
-    let answer = exchange(address, &format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"), false)?;
+    let answer = exchange(address, &format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"))?;
     let status = answer.split(' ').nth(1)?.parse().ok()?;
     let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
     let chunked = head.to_ascii_lowercase().contains("transfer-encoding: chunked");
@@ -38,22 +38,19 @@ fn join_chunks(mut rest: &str) -> String {
 }
 
 /// A node that still loads its append-only file answers, but not with PONG.
-pub fn redis_pongs(address: SocketAddr) -> bool {
-    exchange(address, "PING\r\n", true).is_some_and(|answer| answer.starts_with("+PONG"))
+pub fn redis_pongs(address: SocketAddr, password: &str) -> bool {
+    let answer = exchange(address, &format!("AUTH {password}\r\nPING\r\nQUIT\r\n"));
+    answer.is_some_and(|answer| answer.lines().any(|line| line == "+PONG"))
 }
 
-fn exchange(address: SocketAddr, request: &str, one_read: bool) -> Option<String> {
+/// Sends a request that ends the connection, and reads until it ends.
+fn exchange(address: SocketAddr, request: &str) -> Option<String> {
     let mut stream = TcpStream::connect_timeout(&address, BOUND).ok()?;
     stream.set_read_timeout(Some(BOUND)).ok()?;
+    stream.set_write_timeout(Some(BOUND)).ok()?;
     stream.write_all(request.as_bytes()).ok()?;
     let mut answer = vec![];
-    if one_read {
-        let mut buffer = [0; 512];
-        let length = stream.read(&mut buffer).ok()?;
-        answer.extend_from_slice(&buffer[..length]);
-    } else {
-        stream.read_to_end(&mut answer).ok()?;
-    }
+    stream.read_to_end(&mut answer).ok()?;
     Some(String::from_utf8_lossy(&answer).into_owned())
 }
 

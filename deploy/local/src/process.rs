@@ -1,12 +1,10 @@
-//! Programs of the stack: started detached, and signalled only while they are provably the ones that were started.
+//! Processes of the stack: signalled only while they are provably the ones that were started.
 
-use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::fs;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use serde::{Deserialize, Serialize};
 
@@ -17,37 +15,12 @@ pub struct Record {
     pub start: u64,
 }
 
-/// What to start, and as whom.
-#[derive(Debug, Default)]
-pub struct Program {
-    pub path: PathBuf,
-    pub args: Vec<String>,
-    pub env: BTreeMap<String, String>,
-    pub cwd: PathBuf,
-    pub log: PathBuf,
-    /// The ordinary user to become, when the stack runs as root and the program refuses that.
-    pub user: Option<String>,
-}
-
-impl Program {
-    /// Starts it in a session of its own, so that it outlives the terminal. The pid is the program's: every step execs.
-    pub fn spawn(self) -> Result<Record> {
-        let log =
-            File::options().create(true).append(true).open(&self.log).with_context(|| format!("cannot write {}", self.log.display()))?;
-        let mut command = Command::new("setsid");
-        if let Some(user) = &self.user {
-            command.args(become_user(user));
-        }
-        command.arg(&self.path).args(&self.args).current_dir(&self.cwd);
-        command.env_clear().env("PATH", search_path()).env("LANG", "C.UTF-8").env("HOME", &self.cwd).envs(&self.env);
-        command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
-        let mut child = command.spawn().with_context(|| format!("cannot start {}", self.path.display()))?;
-        let pid = i32::try_from(child.id())?;
-        let record = Record::of(pid).with_context(|| format!("{} ended at once", self.path.display()))?;
-        // A library user lives on after a node's end: without this the node would stay a zombie.
-        std::thread::spawn(move || child.wait());
-        Ok(record)
-    }
+/// What is kept of a started node.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    #[serde(flatten)]
+    record: Record,
+    made_of: u64,
 }
 
 impl Record {
@@ -60,8 +33,14 @@ impl Record {
         serde_json::from_slice(&fs::read(path).ok()?).ok()
     }
 
-    pub fn save(&self, path: &Path) -> Result<()> {
-        crate::files::write(path, &serde_json::to_vec(self)?, 0o644)
+    /// Keeps it, with what the program was [made of](crate::program::Program::made_of).
+    pub fn save(self, path: &Path, made_of: u64) -> Result<()> {
+        crate::files::write(path, &serde_json::to_vec(&Kept { record: self, made_of })?, 0o644)
+    }
+
+    /// What the recorded process was made of.
+    pub fn made_of(path: &Path) -> Option<u64> {
+        serde_json::from_slice(&fs::read(path).ok()?).ok().map(|kept: Kept| kept.made_of)
     }
 
     pub fn alive(&self) -> bool {
@@ -122,32 +101,22 @@ pub fn poll(bound: Duration, mut done: impl FnMut() -> bool) -> bool {
     }
 }
 
-/// The prefix of a command line that gives up root for an ordinary user.
-pub fn become_user(user: &str) -> Vec<String> {
-    vec!["setpriv".into(), format!("--reuid={user}"), format!("--regid={user}"), "--clear-groups".into(), "--".into()]
-}
-
-/// The stack's own servers whose working directory lies under `data`: finds what a crash left without a record.
+/// The stack's own servers whose working directory is `data` or lies in it: finds what a crash left without a record.
 /// Only known programs count, so a shell that someone opened there is left alone.
-pub fn orphans(data: &Path, known: &[&str]) -> Vec<Record> {
+pub fn orphans(data: &Path, known: &[String]) -> Vec<Record> {
     pids().into_iter().filter(|pid| runs_under(*pid, data, known)).filter_map(Record::of).collect()
 }
 
-fn runs_under(pid: i32, data: &Path, known: &[&str]) -> bool {
+fn runs_under(pid: i32, data: &Path, known: &[String]) -> bool {
     let link = |name: &str| fs::read_link(format!("/proc/{pid}/{name}")).ok();
     let (Some(cwd), Some(program)) = (link("cwd"), link("exe")) else { return false };
     let name = program.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    cwd.starts_with(data) && known.iter().any(|known| name.starts_with(known))
+    cwd.starts_with(data) && known.iter().any(|known| name.starts_with(known.as_str()))
 }
 
 fn pids() -> Vec<i32> {
     let Ok(entries) = fs::read_dir("/proc") else { return vec![] };
     entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
-}
-
-/// Debian keeps servers in sbin, which an ordinary user's PATH lacks.
-fn search_path() -> String {
-    format!("{}:/usr/local/sbin:/usr/sbin:/sbin", std::env::var("PATH").unwrap_or_default())
 }
 
 struct Stat {
@@ -173,6 +142,8 @@ impl Stat {
 
 #[cfg(test)]
 mod tests {
+    use std::process::Command;
+
     use super::*;
 
     #[test]

@@ -5,13 +5,19 @@ use std::fs;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::process::Command;
+use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use serde::Serialize;
 
-use crate::process::Program;
+use crate::command;
+use crate::program::Program;
+use crate::redis::REDIS;
 use crate::stack::Stack;
 use crate::topology::{Kind, Node, Service};
+
+/// An index over a large table takes its time; a lock that is never given must not hang the stack.
+const MIGRATE_BOUND: Duration = Duration::from_mins(10);
 
 /// What differs from a service's own defaults here.
 #[derive(Serialize)]
@@ -58,11 +64,12 @@ impl Stack {
     pub(crate) fn service_program(&self, node: &Node) -> Result<Program> {
         let cwd = self.data(&node.name);
         fs::create_dir_all(&cwd)?;
-        let settings = self.service_settings(&node.name, &node.group, node.address.ip())?;
+        let (settings, config) = self.service_settings(&node.name, &node.group, node.address.ip())?;
         Ok(Program {
             path: binary(&node.group)?,
             args: vec!["--settings".into(), settings.display().to_string(), "serve".into()],
             env: self.service_env(&node.group)?,
+            config,
             cwd,
             ..Program::default()
         })
@@ -71,25 +78,24 @@ impl Stack {
     /// Brings a service's databases to its schema, on every shard.
     pub(crate) fn migrate(&self, service: &Service) -> Result<()> {
         let first = self.group(Kind::Service, &service.name).into_iter().next().context("a service has an instance")?;
-        let settings = self.service_settings(&first.name, &service.name, first.address.ip())?;
-        let output = Command::new(binary(&service.name)?)
-            .arg("--settings")
-            .arg(settings)
-            .arg("migrate")
-            .envs(self.service_env(&service.name)?)
-            .output()?;
-        let said = String::from_utf8_lossy(&output.stderr) + String::from_utf8_lossy(&output.stdout);
-        ensure!(output.status.success(), "{} migrate failed: {}", service.name, said.trim());
-        Ok(())
+        let (settings, _) = self.service_settings(&first.name, &service.name, first.address.ip())?;
+        let mut migrate = Command::new(binary(&service.name)?);
+        migrate.arg("--settings").arg(settings).arg("migrate").envs(self.service_env(&service.name)?);
+        command::run(&mut migrate, &format!("{} migrate", service.name), MIGRATE_BOUND)
     }
 
     fn service_env(&self, service: &str) -> Result<BTreeMap<String, String>> {
-        self.secret(service)?;
-        let file = self.secret_file(service).display().to_string();
-        Ok(BTreeMap::from([("MAGNITUDE_DATABASE__PASSWORD_FILE".into(), file)]))
+        let mut env = BTreeMap::new();
+        for (section, secret) in [("DATABASE", service), ("CACHE", REDIS), ("SESSIONS", REDIS)] {
+            self.secret(secret)?;
+            env.insert(format!("MAGNITUDE_{section}__PASSWORD_FILE"), self.secret_file(secret).display().to_string());
+        }
+        let known = self.topology.services.iter().find(|known| known.name == service);
+        env.extend(known.map(|known| known.env.clone()).unwrap_or_default());
+        Ok(env)
     }
 
-    fn service_settings(&self, instance: &str, service: &str, address: IpAddr) -> Result<PathBuf> {
+    fn service_settings(&self, instance: &str, service: &str, address: IpAddr) -> Result<(PathBuf, String)> {
         let redis = |name: &str| Redis { nodes: self.group(Kind::Redis, name).iter().map(|node| node.address.to_string()).collect() };
         let settings = Settings {
             http: Http { public: format!("{address}:8000"), operator: format!("{address}:9000") },
@@ -100,8 +106,9 @@ impl Stack {
             shards: self.topology.shards.iter().map(|shard| self.shard_settings(&shard.name)).collect(),
         };
         let path = self.folder.join("run").join(format!("{instance}.toml"));
-        crate::files::write(&path, toml::to_string(&settings)?.as_bytes(), 0o644)?;
-        Ok(path)
+        let content = toml::to_string(&settings)?;
+        crate::files::write(&path, content.as_bytes(), 0o644)?;
+        Ok((path, content))
     }
 
     fn shard_settings(&self, shard: &str) -> Shard {

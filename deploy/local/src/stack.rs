@@ -1,27 +1,18 @@
-//! A stack: its folder, its nodes, and what can be done to them.
+//! A stack: its folder, its nodes, and where each of their files is.
 
-use std::collections::BTreeMap;
 use std::fs;
-use std::net::TcpListener;
+use std::io::{ErrorKind, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
-use rustix::process::Signal;
-use serde::{Deserialize, Serialize};
+use anyhow::{Context, Result, bail, ensure};
 
-use crate::block::{self, Block};
+use crate::block;
 use crate::process::Record;
+use crate::state::State;
 use crate::topology::{Kind, Node, Topology};
+use crate::{place, port};
 
-/// What a stack remembers between two commands.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct State {
-    pub block: Block,
-    pub port: u16,
-    pub replica_delay_ms: u64,
-    /// How many nodes were added to a shard or service.
-    pub extra: BTreeMap<String, u8>,
-}
+pub const STANDARD: &str = "standard";
 
 /// How a stack is to be created or brought back; what is absent stays as it was.
 #[derive(Debug, Clone, Default)]
@@ -29,6 +20,8 @@ pub struct Options {
     /// 0 picks a free one, once.
     pub port: Option<u16>,
     pub replica_delay_ms: Option<u64>,
+    /// A file of `deploy/local/topologies`.
+    pub topology: Option<String>,
 }
 
 /// The handle. Every method blocks: from async code, call it on a blocking thread.
@@ -43,28 +36,24 @@ pub struct Stack {
 impl Stack {
     /// The stack that `up` created in this folder (`.stack` of a clone, unless `STACK_DIR` said otherwise).
     pub fn open(folder: &Path) -> Result<Self> {
-        let folder = folder.canonicalize().with_context(|| format!("there is no stack in {}: run `make up`", folder.display()))?;
-        let state = load_state(&folder).with_context(|| format!("there is no stack in {}: run `make up`", folder.display()))?;
-        Self::assemble(folder, state)
+        Self::find(folder)?.with_context(|| format!("there is no stack in {}: run `make up`", folder.display()))
+    }
+
+    /// The same; None if there is none.
+    pub fn find(folder: &Path) -> Result<Option<Self>> {
+        let folder = match folder.canonicalize() {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            found => found.with_context(|| format!("cannot enter {}", folder.display()))?,
+        };
+        let Some(state) = State::load(&folder)? else { return Ok(None) };
+        Self::assemble(folder, state).map(Some)
     }
 
     /// Opens the stack, creating it if it is new: folders, addresses, port, secrets. Starts nothing.
     pub fn create(folder: &Path, options: &Options) -> Result<Self> {
-        for part in ["run", "logs", "data", "secrets"] {
-            fs::create_dir_all(folder.join(part)).with_context(|| format!("cannot create {}", folder.display()))?;
-        }
-        let folder = folder.canonicalize()?;
-        let before = load_state(&folder);
-        // Our own servers are no strangers in the block, should the claim have been lost while they run.
-        let own = before.as_ref().map(|state| state.block).filter(|_| any_alive(&folder));
-        let in_use = |block| Some(block) != own && block::listening(block);
-        let block = block::claim(&block::claims_folder()?, &folder, before.as_ref().map(|state| state.block), in_use)?;
-        let state = State {
-            block,
-            port: choose_port(options.port, before.as_ref().map(|state| state.port))?,
-            replica_delay_ms: options.replica_delay_ms.or(before.as_ref().map(|state| state.replica_delay_ms)).unwrap_or(0),
-            extra: before.map(|state| state.extra).unwrap_or_default(),
-        };
+        let folder = place::make(folder)?;
+        let before = State::load(&folder)?;
+        let state = next_state(&folder, options, before)?;
         let stack = Self::assemble(folder, state)?;
         stack.save_state()?;
         stack.make_secrets()?;
@@ -73,7 +62,7 @@ impl Stack {
 
     fn assemble(folder: PathBuf, state: State) -> Result<Self> {
         let project = find_project(&folder)?;
-        let topology = Topology::load(&project.join("deploy/local/topologies"), "standard")?;
+        let topology = Topology::load(&project.join("deploy/local/topologies"), &state.topology)?;
         Ok(Self { folder, project, state, topology })
     }
 
@@ -95,52 +84,6 @@ impl Stack {
         Ok(found)
     }
 
-    /// Ends a node as a crash would, workers included.
-    pub fn kill(&self, name: &str) -> Result<()> {
-        let Some(record) = self.record(&self.node(name)?) else { return Ok(()) };
-        let tree = record.tree();
-        for process in &tree {
-            process.signal(Signal::KILL);
-        }
-        self.wait_ended(name, &tree)
-    }
-
-    /// Freezes a node: its connections stay open and nothing answers.
-    pub fn pause(&self, name: &str) -> Result<()> {
-        self.signal_tree(name, Signal::STOP)
-    }
-
-    pub fn resume(&self, name: &str) -> Result<()> {
-        self.signal_tree(name, Signal::CONT)
-    }
-
-    /// Drops every packet to and from the node's address.
-    pub fn cut(&self, name: &str) -> Result<()> {
-        crate::fault::cut(self.node(name)?.address.ip())
-    }
-
-    pub fn restore(&self, name: &str) -> Result<()> {
-        crate::fault::restore(self.node(name)?.address.ip())
-    }
-
-    /// Adds and starts one more instance of a service, or one more replica of a shard.
-    pub fn add(&mut self, group: &str) -> Result<Node> {
-        let known = self.topology.services.iter().any(|service| service.name == group)
-            || self.topology.shards.iter().any(|shard| shard.name == group);
-        anyhow::ensure!(known, "{group} is neither a service nor a shard");
-        let extra = self.state.extra.entry(group.to_owned()).or_default();
-        anyhow::ensure!(*extra < 8, "{group} has its 8 additional nodes already");
-        *extra += 1;
-        self.save_state()?;
-        let node = self.nodes().into_iter().rfind(|node| node.group == group).context("the new node exists")?;
-        self.start(&node.name)?;
-        if node.is_postgres() {
-            self.reload_primary(group)?;
-        }
-        self.write_description()?;
-        Ok(node)
-    }
-
     /// What a Postgres node is, and how far behind; None for the others.
     pub fn role(&self, node: &Node) -> Option<String> {
         node.is_postgres().then(|| self.postgres_role(node)).flatten()
@@ -152,13 +95,33 @@ impl Stack {
     }
 
     pub fn url(&self) -> String {
-        format!("http://localhost:{}", self.state.port)
+        format!("http://localhost:{}", self.state.port.number)
     }
 
     /// Held while the whole stack goes up or down: two of these at once would start nodes twice.
     pub(crate) fn lock(&self) -> Result<fs::File> {
-        let file = fs::File::options().create(true).append(true).open(self.folder.join("run/lock"))?;
-        file.lock()?;
+        self.lock_named("lock")
+    }
+
+    /// Held until a started node is recorded.
+    pub(crate) fn lock_node(&self, name: &str) -> Result<fs::File> {
+        self.lock_named(&format!("{name}.lock"))
+    }
+
+    fn lock_named(&self, name: &str) -> Result<fs::File> {
+        // An interrupted `clean` may have deleted the folder.
+        fs::create_dir_all(self.folder.join("run"))?;
+        let path = self.folder.join("run").join(name);
+        let mut file = fs::File::options().create(true).truncate(false).read(true).write(true).open(&path)?;
+        if file.try_lock().is_err() {
+            let mut holder = String::new();
+            file.read_to_string(&mut holder)?;
+            eprintln!("stack: waiting for process {holder}, which holds {}", path.display());
+            file.lock()?;
+        }
+        file.set_len(0)?;
+        file.rewind()?;
+        write!(file, "{}", std::process::id())?;
         Ok(file)
     }
 
@@ -175,7 +138,11 @@ impl Stack {
     }
 
     pub(crate) fn data(&self, name: &str) -> PathBuf {
-        self.folder.join("data").join(name)
+        self.data_folder().join(name)
+    }
+
+    pub(crate) fn data_folder(&self) -> PathBuf {
+        self.state.data.clone().unwrap_or_else(|| self.folder.join("data"))
     }
 
     /// A file under `deploy/`, filled.
@@ -189,21 +156,30 @@ impl Stack {
         self.nodes().into_iter().filter(|node| node.kind == kind && node.group == group).collect()
     }
 
-    fn signal_tree(&self, name: &str, signal: Signal) -> Result<()> {
-        let record = self.record(&self.node(name)?).with_context(|| format!("{name} is not running"))?;
-        for process in record.tree() {
-            process.signal(signal);
-        }
-        Ok(())
-    }
-
-    fn save_state(&self) -> Result<()> {
-        crate::files::write(&self.folder.join("state.json"), &serde_json::to_vec_pretty(&self.state)?, 0o644)
+    pub(crate) fn save_state(&self) -> Result<()> {
+        self.state.save(&self.folder)
     }
 }
 
-fn load_state(folder: &Path) -> Option<State> {
-    serde_json::from_slice(&fs::read(folder.join("state.json")).ok()?).ok()
+fn next_state(folder: &Path, options: &Options, before: Option<State>) -> Result<State> {
+    let topology = before.as_ref().map(|state| state.topology.clone()).or(options.topology.clone()).unwrap_or(STANDARD.into());
+    let wanted = options.topology.as_ref().unwrap_or(&topology);
+    ensure!(*wanted == topology, "this stack has the topology {topology}: `stack clean` first, or another STACK_DIR for {wanted}");
+    // Our own servers are no strangers in the block, should the claim have been lost while they run.
+    let own = before.as_ref().map(|state| state.block).filter(|_| any_alive(folder));
+    let in_use = |block| Some(block) != own && block::listening(block);
+    let data = match &before {
+        Some(state) if state.data.is_some() => state.data.clone(),
+        _ => place::for_data(folder, &find_project(folder)?)?,
+    };
+    Ok(State {
+        block: block::claim(&block::claims_folder()?, folder, before.as_ref().map(|state| state.block), in_use)?,
+        port: port::choose(options.port, before.as_ref().map(|state| state.port), alive(folder, "envoy"))?,
+        topology,
+        data,
+        replica_delay_ms: options.replica_delay_ms.or(before.as_ref().map(|state| state.replica_delay_ms)).unwrap_or(0),
+        extra: before.map(|state| state.extra).unwrap_or_default(),
+    })
 }
 
 fn any_alive(folder: &Path) -> bool {
@@ -212,16 +188,13 @@ fn any_alive(folder: &Path) -> bool {
     files.any(|path| Record::load(&path).is_some_and(|record| record.alive()))
 }
 
-fn choose_port(wanted: Option<u16>, before: Option<u16>) -> Result<u16> {
-    match (wanted, before) {
-        (Some(0), None) => Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port()),
-        (Some(0) | None, Some(port)) | (Some(port), _) => Ok(port),
-        (None, None) => Ok(8080),
-    }
+/// Whether a node runs, for when there is no handle yet.
+pub fn alive(folder: &Path, node: &str) -> bool {
+    Record::load(&folder.join("run").join(format!("{node}.pid"))).is_some_and(|record| record.alive())
 }
 
 /// The clone: the state folder lies in it, or the command runs in it.
-fn find_project(folder: &Path) -> Result<PathBuf> {
+pub fn find_project(folder: &Path) -> Result<PathBuf> {
     let here = std::env::current_dir()?;
     let above = |start: &Path| start.ancestors().find(|path| path.join("deploy/local/topologies").is_dir()).map(Path::to_path_buf);
     above(folder).or_else(|| above(&here)).context("run this inside the clone: deploy/local/topologies was not found")

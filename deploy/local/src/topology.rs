@@ -45,6 +45,9 @@ pub struct Service {
     pub name: String,
     pub host: u8,
     pub instances: u8,
+    /// Settings that differ in this topology, as the service's environment variables.
+    #[serde(default)]
+    pub env: BTreeMap<String, String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -15,37 +15,79 @@ pub enum Extent {
     Everything,
 }
 
+/// Gets a line for every step.
+type Report<'a> = &'a (dyn Fn(&str) + Sync);
+
 impl Stack {
-    /// Starts what is not running. `report` gets a line for every step.
-    pub fn up(&self, extent: Extent, report: &(dyn Fn(&str) + Sync)) -> Result<()> {
+    /// Starts what is not running, and brings to today's build and settings what is.
+    pub fn up(&self, extent: Extent, report: Report) -> Result<()> {
         let _lock = self.lock()?;
         let begun = Instant::now();
+        let report = |step: &str| report(&format!("{:5.1} s  {step}", begun.elapsed().as_secs_f32()));
+        self.infrastructure(&report)?;
+        if extent == Extent::Everything {
+            for service in &self.topology.services {
+                self.migrate(service)?;
+                report(&format!("{} is migrated", service.name));
+            }
+            self.services(&report)?;
+        }
+        Ok(())
+    }
+
+    fn infrastructure(&self, report: Report) -> Result<()> {
+        let nodes = self.nodes();
+        let of = |kinds: &[Kind]| -> Vec<&Node> { nodes.iter().filter(|node| kinds.contains(&node.kind)).collect() };
         let start = |node: &Node| {
+            self.refresh(node, report)?;
             self.start(&node.name)?;
             if node.kind == Kind::Primary {
                 self.bootstrap(node)?;
             }
-            report(&format!("{:5.1} s  {} is ready at {}", begun.elapsed().as_secs_f32(), node.name, node.address));
+            report(&ready(node));
             Ok(())
         };
-        let nodes = self.nodes();
-        let of = |kinds: &[Kind]| -> Vec<&Node> { nodes.iter().filter(|node| kinds.contains(&node.kind)).collect() };
         // A service that is not there yet has no endpoint; Envoy reads the files at its start.
         self.publish_endpoints(None)?;
         together(&of(&[Kind::Primary, Kind::Redis, Kind::Envoy]), start)?;
         together(&of(&[Kind::Replica]), start)?;
-        self.write_description()?;
-        if extent == Extent::Everything {
-            for service in &self.topology.services {
-                self.migrate(service)?;
-                report(&format!("{:5.1} s  {} is migrated", begun.elapsed().as_secs_f32(), service.name));
+        self.write_description()
+    }
+
+    /// What runs is replaced one by one, so that every service goes on answering.
+    fn services(&self, report: Report) -> Result<()> {
+        let nodes = self.nodes();
+        let services: Vec<&Node> = nodes.iter().filter(|node| node.kind == Kind::Service).collect();
+        let (running, missing): (Vec<_>, Vec<_>) = services.iter().partition(|node| self.record(node).is_some());
+        let start = |node: &Node| self.start(&node.name).map(|()| report(&ready(node)));
+        together(&missing, start)?;
+        for node in running {
+            if self.outdated(node)? {
+                report(&format!("{} was built or configured anew and is started again", node.name));
+                self.restart(&node.name)?;
             }
-            together(&of(&[Kind::Service]), start)?;
-            self.wait_routed()?;
-            report(&format!("{:5.1} s  the load balancer sees every instance", begun.elapsed().as_secs_f32()));
+            start(node)?;
+        }
+        self.wait_routed(&services)?;
+        report("the load balancer sees every instance");
+        Ok(())
+    }
+
+    /// A running node with other settings than today's: Postgres reads them, the others end, to be started anew.
+    fn refresh(&self, node: &Node, report: Report) -> Result<()> {
+        if node.is_postgres() {
+            return self.refresh_postgres(node);
+        }
+        if self.outdated(node)? {
+            report(&format!("{} has other settings now and is started again", node.name));
+            self.end(node)?;
         }
         Ok(())
     }
+}
+
+fn ready(node: &Node) -> String {
+    format!("{} is ready at {}", node.name, node.address)
 }
 
 /// The same for every node, at once; all failures in one error.

@@ -1,0 +1,75 @@
+//! What the runner asks Postgres: roles and databases, and how a node is doing.
+
+use std::fs;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use anyhow::Result;
+
+use crate::command;
+use crate::postgres::{SUPERUSER, bin};
+use crate::stack::Stack;
+use crate::topology::{Kind, Node};
+
+/// More than the statements' own limit, which normally ends them.
+const BOUND: Duration = Duration::from_secs(75);
+
+impl Stack {
+    /// Roles and databases of a shard, on its primary; changes nothing the second time.
+    pub(crate) fn bootstrap(&self, primary: &Node) -> Result<()> {
+        self.script(primary, "bootstrap.sql", &[("STACK_REPLICATION_PASSWORD", &self.secret("replicator")?)])?;
+        for service in &self.topology.services {
+            let secret = self.secret(&service.name)?;
+            self.script(primary, "service.sql", &[("STACK_SERVICE", &service.name), ("STACK_PASSWORD", &secret)])?;
+        }
+        Ok(())
+    }
+
+    /// Secrets go through the environment: arguments can be read by everybody on the machine.
+    fn script(&self, primary: &Node, file: &str, values: &[(&str, &str)]) -> Result<()> {
+        let path = self.project.join("deploy/postgres").join(file);
+        command::run(self.psql(primary)?.envs(values.iter().copied()).stdin(fs::File::open(&path)?), file, BOUND)
+    }
+
+    /// One value from a node; None if it does not answer.
+    pub(crate) fn ask_postgres(&self, node: &Node, sql: &str) -> Option<String> {
+        let mut psql = self.psql(node).ok()?;
+        psql.stdin(Stdio::null()).args(["--tuples-only", "--no-align", "--command", sql]);
+        let output = command::output(&mut psql, "psql", BOUND).ok()?;
+        output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    }
+
+    /// A primary that takes writes, a replica that receives them.
+    pub(crate) fn postgres_ready(&self, node: &Node) -> bool {
+        let question = match node.kind {
+            Kind::Primary => "SELECT NOT pg_is_in_recovery()",
+            _ => "SELECT pg_is_in_recovery() AND EXISTS (SELECT FROM pg_stat_wal_receiver WHERE status = 'streaming')",
+        };
+        crate::probe::listens(node.address) && self.ask_postgres(node, question).as_deref() == Some("t")
+    }
+
+    /// Whether a replica asks for a part of the log that its primary has deleted: it would ask for ever.
+    pub(crate) fn lost_its_primary(&self, node: &Node) -> bool {
+        let log = crate::life::tail(&self.log_file(&node.name), 200);
+        // What it said before its last start is settled.
+        let since = log.rfind("starting PostgreSQL").map_or(&log[..], |start| &log[start..]);
+        since.lines().any(|line| line.contains("requested WAL segment") && line.contains("has already been removed"))
+    }
+
+    /// Role and lag, in a few words.
+    pub(crate) fn postgres_role(&self, node: &Node) -> Option<String> {
+        self.ask_postgres(
+            node,
+            "SELECT CASE WHEN NOT pg_is_in_recovery() THEN 'primary, ' || (SELECT count(*) FROM pg_stat_replication) || ' streaming'
+             ELSE 'replica, lag ' || pg_wal_lsn_diff(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn()) || ' bytes' END",
+        )
+    }
+
+    fn psql(&self, node: &Node) -> Result<Command> {
+        let mut command = Command::new(bin("psql")?);
+        command.env("PGPASSWORD", self.secret(SUPERUSER)?).env("PGCONNECT_TIMEOUT", "3").env("PGOPTIONS", "-c statement_timeout=60s");
+        command.args(["--no-psqlrc", "--quiet", "--no-password", "--set=ON_ERROR_STOP=1", "--username", SUPERUSER, "--dbname=postgres"]);
+        command.arg(format!("--host={}", node.address.ip()));
+        Ok(command)
+    }
+}
