@@ -89,6 +89,9 @@ impl Stack {
         let mut program = self.program(node).with_context(|| format!("cannot prepare {}", node.name))?;
         program.log = self.log_file(&node.name);
         let made_of = program.made_of();
+        if node.is_postgres() {
+            self.mark_start(node)?;
+        }
         program.spawn()?.save(&self.record_file(&node.name), made_of)?;
         if node.kind == Kind::Service {
             self.publish_endpoints(None)?;

@@ -1,5 +1,6 @@
 //! `stack`: runs the whole system as processes on this machine.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
@@ -121,7 +122,8 @@ fn up(folder: &Path, only: Only, options: &Options) -> Result<()> {
         Only::Infrastructure => Extent::Infrastructure,
         Only::Everything => Extent::Everything,
     };
-    stack.up(extent, &|line| println!("{line}"))?;
+    // Whoever reads this may have gone; the stack starts all the same.
+    stack.up(extent, &|line| drop(writeln!(std::io::stdout(), "{line}")))?;
     let url = stack.url();
     if options.port.is_none() && !url.ends_with(":8080") {
         println!("\nPort 8080 is taken or another one was chosen before; PORT=… make up changes it.");

@@ -1,6 +1,7 @@
 //! What the runner asks Postgres: roles and databases, and how a node is doing.
 
 use std::fs;
+use std::io::Write;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -11,6 +12,8 @@ use crate::postgres::{SUPERUSER, bin};
 use crate::stack::Stack;
 use crate::topology::{Kind, Node};
 
+/// What a node said before this line is settled. Its own first line comes too late: it is read right after the start.
+const STARTS: &str = "--- started by the stack";
 /// More than the statements' own limit, which normally ends them.
 const BOUND: Duration = Duration::from_secs(75);
 
@@ -51,9 +54,13 @@ impl Stack {
     /// Whether a replica asks for a part of the log that its primary has deleted: it would ask for ever.
     pub(crate) fn lost_its_primary(&self, node: &Node) -> bool {
         let log = crate::life::tail(&self.log_file(&node.name), 200);
-        // What it said before its last start is settled.
-        let since = log.rfind("starting PostgreSQL").map_or(&log[..], |start| &log[start..]);
+        let since = log.rfind(STARTS).map_or(&log[..], |start| &log[start..]);
         since.lines().any(|line| line.contains("requested WAL segment") && line.contains("has already been removed"))
+    }
+
+    pub(crate) fn mark_start(&self, node: &Node) -> Result<()> {
+        let mut log = fs::File::options().create(true).append(true).open(self.log_file(&node.name))?;
+        Ok(writeln!(log, "{STARTS}")?)
     }
 
     /// Role and lag, in a few words.

@@ -1,0 +1,99 @@
+//! Envoy before an instance of articles that this test plays.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use serde_json::json;
+
+use crate::own::{Own, eventually, http};
+
+pub fn a_write_whose_instance_went_away_is_unknown(own: &Own) {
+    let instance = Instance::start();
+    route(own, instance.address);
+
+    for method in ["POST", "PUT", "DELETE"] {
+        let before = instance.served.load(Ordering::SeqCst);
+        let answer = http(&own.gateway(), method, "/api/articles");
+        assert!(answer.starts_with("HTTP/1.1 504"), "{method}: {answer}");
+        assert!(answer.ends_with(r#"{"errors":{"server":["outcome unknown"]}}"#), "{method}: {answer}");
+        assert_eq!(instance.served.load(Ordering::SeqCst) - before, 1, "{method} must not be sent twice");
+    }
+    let answer = http(&own.gateway(), "GET", "/api/articles");
+    assert!(answer.starts_with("HTTP/1.1 503") && answer.contains("retry-after: 1"), "{answer}");
+}
+
+pub fn a_write_that_was_never_sent_can_be_tried_again(own: &Own) {
+    let closed = TcpListener::bind("127.0.0.1:0").expect("a port is free").local_addr().expect("is bound");
+    write_endpoints(own, closed);
+    eventually("Envoy knows the instance", || clusters(own).contains(&format!("::{closed}::")));
+
+    let answer = http(&own.gateway(), "POST", "/api/articles");
+
+    assert!(answer.starts_with("HTTP/1.1 503") && answer.contains("retry-after: 1"), "{answer}");
+    assert!(answer.ends_with(r#"{"errors":{"server":["is unavailable, try again"]}}"#), "{answer}");
+    own.start_all();
+}
+
+fn route(own: &Own, instance: SocketAddr) {
+    write_endpoints(own, instance);
+    eventually("Envoy finds the instance well", || clusters(own).contains(&format!("::{instance}::health_flags::healthy")));
+}
+
+fn clusters(own: &Own) -> String {
+    let internal = own.description()["internal_url"].as_str().expect("an address").replace("http://", "");
+    http(&internal.replace(":9100", ":9901"), "GET", "/clusters")
+}
+
+fn write_endpoints(own: &Own, instance: SocketAddr) {
+    let (address, port) = (instance.ip().to_string(), instance.port());
+    let content = json!({"resources": [{
+        "@type": "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment",
+        "cluster_name": "articles",
+        "endpoints": [{"lb_endpoints": [{"endpoint": {
+            "address": {"socket_address": {"address": address, "port_value": port}},
+            "health_check_config": {"port_value": port},
+        }}]}],
+    }]});
+    let folder = own.folder.join("run/endpoints");
+    fs::write(folder.join(".fresh"), content.to_string()).expect("is written");
+    fs::rename(folder.join(".fresh"), folder.join("articles.json")).expect("is renamed");
+}
+
+/// Says that it is well, and hangs up on everything else after it has read the request.
+struct Instance {
+    address: SocketAddr,
+    served: Arc<AtomicUsize>,
+}
+
+impl Instance {
+    fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+        let (address, served) = (listener.local_addr().expect("is bound"), Arc::new(AtomicUsize::new(0)));
+        let count = served.clone();
+        std::thread::spawn(move || {
+            for client in listener.incoming().flatten() {
+                let count = count.clone();
+                std::thread::spawn(move || serve(client, &count));
+            }
+        });
+        Self { address, served }
+    }
+}
+
+fn serve(mut client: TcpStream, count: &AtomicUsize) {
+    let Ok(reading) = client.try_clone() else { return };
+    let mut lines = BufReader::new(reading).lines().map_while(Result::ok);
+    while let Some(request) = lines.next() {
+        while lines.next().is_some_and(|line| !line.is_empty()) {}
+        if !request.starts_with("GET /health/") {
+            count.fetch_add(1, Ordering::SeqCst);
+            return;
+        }
+        if client.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").is_err() {
+            return;
+        }
+    }
+}

@@ -1,0 +1,31 @@
+//! The runner as a library, on a stack of its own without services. One test, because a stack takes seconds to start; each step
+//! leaves the stack as it found it.
+
+mod copies;
+mod crash;
+mod faults;
+mod gateway;
+mod own;
+mod settings;
+
+use own::Own;
+
+#[test]
+fn a_stack_starts_heals_changes_and_leaves_nothing() {
+    let mut own = Own::up();
+    faults::a_second_up_is_harmless(&own);
+    faults::a_node_stops_dies_and_starts_again(&own);
+    faults::a_frozen_node_goes_on(&own);
+    faults::a_node_is_cut_off_and_restored(&own);
+    gateway::a_write_whose_instance_went_away_is_unknown(&own);
+    gateway::a_write_that_was_never_sent_can_be_tried_again(&own);
+    copies::a_replica_is_added(&mut own);
+    copies::a_replica_that_is_too_far_behind_is_copied_anew(&own);
+    settings::another_delay_reaches_running_replicas(&mut own);
+    settings::another_port_reaches_a_running_envoy(&mut own);
+    settings::a_taken_port_is_refused(&own);
+    crash::a_stale_lock_file_keeps_no_primary_down(&own);
+    crash::what_a_crash_left_is_ended_before_a_start(&own);
+    crash::data_survives_an_end_without_a_readable_state(&own);
+    crash::clean_leaves_nothing_and_can_be_repeated(&own);
+}
