@@ -44,11 +44,15 @@ impl Stack {
 
     /// A primary that takes writes, a replica that receives them.
     pub(crate) fn postgres_ready(&self, node: &Node) -> bool {
-        let question = match node.kind {
-            Kind::Primary => "SELECT NOT pg_is_in_recovery()",
-            _ => "SELECT pg_is_in_recovery() AND EXISTS (SELECT FROM pg_stat_wal_receiver WHERE status = 'streaming')",
-        };
-        crate::probe::listens(node.address) && self.ask_postgres(node, question).as_deref() == Some("t")
+        let says_yes = |node: &Node, question: &str| self.ask_postgres(node, question).as_deref() == Some("t");
+        if !crate::probe::listens(node.address) {
+            return false;
+        }
+        if node.kind == Kind::Primary {
+            return says_yes(node, "SELECT NOT pg_is_in_recovery()");
+        }
+        says_yes(node, "SELECT pg_is_in_recovery() AND EXISTS (SELECT FROM pg_stat_wal_receiver WHERE status = 'streaming')")
+            && self.primary(&node.group).is_ok_and(|primary| says_yes(&primary, &streams(&node.name)))
     }
 
     /// Whether a replica asks for a part of the log that its primary has deleted: it would ask for ever.
@@ -79,4 +83,9 @@ impl Stack {
         command.arg(format!("--host={}", node.address.ip()));
         Ok(command)
     }
+}
+
+/// The primary's word counts: a replica believes that it streams until it hears that what it needs was deleted.
+fn streams(replica: &str) -> String {
+    format!("SELECT EXISTS (SELECT FROM pg_stat_replication WHERE application_name = '{replica}' AND state = 'streaming')")
 }

@@ -9,8 +9,8 @@ pub fn a_replica_is_added(own: &mut Own) {
 }
 
 pub fn a_replica_that_is_too_far_behind_is_copied_anew(own: &Own) {
-    own.sql("s1-1", "CREATE TABLE kept (what text); INSERT INTO kept VALUES ('yes')");
     own.stack.stop("s1-4").expect("it stops");
+    own.sql("s1-1", "CREATE TABLE kept (what text); INSERT INTO kept VALUES ('yes')");
     own.sql("s1-1", "ALTER SYSTEM SET wal_keep_size = 0");
     own.sql("s1-1", "SELECT pg_reload_conf()");
     for _ in 0..3 {

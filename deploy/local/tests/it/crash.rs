@@ -6,9 +6,9 @@ pub fn a_stale_lock_file_keeps_no_primary_down(own: &Own) {
     own.stack.kill("s2-1").expect("it dies");
     let file = own.folder.join("data/s2-1/postmaster.pid");
     let text = fs::read_to_string(&file).expect("a killed Postgres leaves it");
-    // The pid belongs to a stranger by now: this test.
+    // The pid belongs to a stranger by now, of the same user: another node.
     let (_, rest) = text.split_once('\n').expect("it has lines");
-    fs::write(&file, format!("{}\n{rest}", std::process::id())).expect("is written");
+    fs::write(&file, format!("{}\n{rest}", own.pid("s1-1"))).expect("is written");
 
     own.stack.start("s2-1").expect("it starts");
 }
