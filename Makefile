@@ -18,8 +18,12 @@ help: ## List the commands
 install: ## Install the system packages that are missing (asks first)
 	@deploy/local/install.sh
 
+.PHONY: toolchain
+toolchain:
+	@command -v cargo >/dev/null || { echo 'Rust is missing (no cargo on the PATH; sudo may hide it): install a stable one, for example with rustup.' >&2; exit 1; }
+
 .PHONY: build
-build:
+build: toolchain
 	@cargo build --workspace --bins
 
 .PHONY: up
@@ -27,7 +31,7 @@ up: install build ## Build and start everything here (PORT=8080); returns when i
 	@$(STACK) up
 
 .PHONY: runner
-runner:
+runner: toolchain
 	@test -x $(STACK) || cargo build --package magnitude-stack
 
 .PHONY: down
@@ -52,7 +56,7 @@ clean: runner ## End everything and delete its data
 	@$(STACK) clean
 
 .PHONY: doctor
-doctor: ## Check memory, disk, ports and tools
+doctor: toolchain ## Check memory, disk, ports and tools
 	@cargo build --quiet --package magnitude-stack
 	@$(STACK) doctor
 
@@ -67,14 +71,12 @@ test: ## Everything, on a stack of its own (SUITE=package runs one)
 	@deploy/local/test.sh $(SUITE)
 
 .PHONY: prove
-prove: ## The long versions: the conformance suite 20 times, and 4 copies at once
+prove: ## The long version: the conformance suite 20 times, then 4 copies at once on a filled database
 	@MAGNITUDE_PROVE=1 deploy/local/test.sh magnitude-conformance
 
 .PHONY: bench
-bench: ## Compare an instance of articles with a constant answer (installs oha)
-	@command -v oha >/dev/null || cargo install --locked oha
-	@cargo build --workspace --bins
-	@cargo run --quiet --package magnitude-load -- bench
+bench: ## Compare an instance of articles with a constant answer (builds for release, installs oha)
+	@deploy/local/bench.sh
 
 .PHONY: load
 load: ## Put load on the running stack

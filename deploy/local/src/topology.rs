@@ -129,4 +129,16 @@ mod tests {
         assert_eq!(addresses.len(), nodes.len());
         assert_eq!(nodes.len(), 6 + 2 + 7 + 1);
     }
+
+    #[test]
+    fn only_the_bench_serves_constants_and_from_one_instance() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("topologies");
+        let constant = |name| {
+            let services = Topology::load(&folder, name).expect("is a topology").services;
+            let found = services.into_iter().find(|service| service.env.contains_key("MAGNITUDE_BENCH__CONSTANTS"));
+            found.map(|service| (service.name, service.instances))
+        };
+        assert_eq!(constant("standard"), None);
+        assert_eq!(constant("bench"), Some(("articles".into(), 1)));
+    }
 }

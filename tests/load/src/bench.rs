@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{bail, ensure};
 use clap::Args;
 use reqwest::Client;
 use serde_json::Value;
@@ -47,33 +47,39 @@ impl Bench {
     pub async fn run(self, stack: &Stack) -> anyhow::Result<()> {
         let (oha, http) = (Oha::find().await?, client::http()?);
         let instances = stack.articles();
-        let direct = instances.first().context("the stack's description names no instance of articles")?;
+        let [direct] = &instances[..] else {
+            bail!("{} instances of articles: Envoy would spread over them, so the two gates could not be compared", instances.len());
+        };
         let slug = prepare(&http, stack).await?;
         let routes = [
             Route { name: "article", path: format!("/api/articles/{slug}"), constant: "/api/articles/-/constant/article".to_owned() },
             Route { name: "list of 20", path: format!("/api/articles?limit={PAGE}"), constant: "/api/articles/-/constant/list".to_owned() },
         ];
         for route in &routes {
-            keep_constant(&http, &instances, route).await?;
+            keep_constant(&http, direct, route).await?;
         }
         let mut figures = Vec::new();
         for (gate, base) in [("directly", direct), ("through Envoy", &stack.url)] {
             for route in &routes {
                 same_bytes(&http, base, route).await?;
                 figures.extend(figures_of(gate, route, &self.rounds_of(&oha, base, route).await?));
+                same_bytes(&http, base, route).await?;
             }
         }
         let report = Report {
             claim: "bench".to_owned(),
             title: "articles answers reads at a share of the rate of a constant answer".to_owned(),
-            command: format!("load bench --rounds {} --seconds {} --connections {}", self.rounds, self.seconds, self.connections),
+            command: format!(
+                "make bench: load bench --rounds {} --seconds {} --connections {}",
+                self.rounds, self.seconds, self.connections
+            ),
             versions: versions::of(stack, &oha.version).await,
             figures,
         };
         report.write(&self.report)
     }
 
-    /// Both in turn; which goes first changes every round, so that neither always meets the warmer machine.
+    /// Both in turn, on a stack where nobody else works; which goes first changes every round, so that neither always meets the warmer machine.
     async fn rounds_of(&self, oha: &Oha, base: &str, route: &Route) -> anyhow::Result<Vec<Round>> {
         let (real, constant) = (format!("{base}{}", route.path), format!("{base}{}", route.constant));
         for url in [&real, &constant] {
@@ -132,15 +138,12 @@ async fn prepare(http: &Client, stack: &Stack) -> anyhow::Result<String> {
     client::text(&page["articles"][0]["slug"])
 }
 
-/// Gives every instance the bytes that the route answers now: Envoy may ask any of them.
-async fn keep_constant(http: &Client, instances: &[String], route: &Route) -> anyhow::Result<()> {
-    let body = bytes(http, &format!("{}{}", instances[0], route.path)).await?;
-    for instance in instances {
-        let answer = http.put(format!("{instance}{}", route.constant)).body(body.clone()).send().await?;
-        if !answer.status().is_success() {
-            bail!("{instance} keeps no constants ({}): the bench needs `[bench] constants = true` in articles", answer.status());
-        }
-    }
+/// Gives the instance the bytes that the route answers now.
+async fn keep_constant(http: &Client, instance: &str, route: &Route) -> anyhow::Result<()> {
+    let body = bytes(http, &format!("{instance}{}", route.path)).await?;
+    let answer = http.put(format!("{instance}{}", route.constant)).body(body).send().await?;
+    let status = answer.status();
+    ensure!(status.is_success(), "{instance} keeps no constants ({status}): `make bench` starts a stack whose articles does");
     Ok(())
 }
 

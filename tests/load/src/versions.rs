@@ -16,12 +16,15 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub async fn of(stack: &Stack, oha: &str) -> BTreeMap<String, String> {
     let found = [
         ("oha", Some(oha.to_owned())),
+        ("envoy", within(envoy()).await),
+        ("build", build()),
+        ("processor", line_of("/proc/cpuinfo", "model name")),
+        ("memory", line_of("/proc/meminfo", "MemTotal")),
         ("postgres", within(postgres(stack)).await),
         ("redis", within(redis(stack)).await),
         ("linux", within(output("uname", &["-r"])).await),
         ("commit", within(output("git", &["rev-parse", "--short", "HEAD"])).await),
         ("cores", std::thread::available_parallelism().ok().map(|cores| cores.to_string())),
-        ("instances of articles", Some(stack.articles().len().to_string())),
     ];
     found.into_iter().filter_map(|(name, version)| Some((name.to_owned(), version?))).collect()
 }
@@ -50,6 +53,24 @@ async fn redis(stack: &Stack) -> anyhow::Result<String> {
     stream.take(64 * 1024).read_to_string(&mut told).await?;
     let line = told.lines().find_map(|line| line.strip_prefix("valkey_version:").or_else(|| line.strip_prefix("redis_version:")));
     line.map(|version| version.trim().to_owned()).ok_or_else(|| anyhow::anyhow!("no version told"))
+}
+
+/// `envoy  version: <hash>/1.36.2/Clean/RELEASE/BoringSSL`
+async fn envoy() -> anyhow::Result<String> {
+    let told = output(".stack/envoy", &["--version"]).await?;
+    told.split('/').nth(1).map(str::to_owned).ok_or_else(|| anyhow::anyhow!("no version in {told:?}"))
+}
+
+/// The folder of this program, where the services lie beside it: `release` or `debug`.
+fn build() -> Option<String> {
+    let own = std::env::current_exe().ok()?;
+    Some(own.parent()?.file_name()?.to_string_lossy().into_owned())
+}
+
+fn line_of(file: &str, name: &str) -> Option<String> {
+    let text = std::fs::read_to_string(file).ok()?;
+    let line = text.lines().find(|line| line.starts_with(name))?;
+    Some(line.split_once(':')?.1.trim().to_owned())
 }
 
 async fn output(program: &str, arguments: &[&str]) -> anyhow::Result<String> {
