@@ -8,6 +8,9 @@ use crate::Stack;
 /// Leftovers of killed tests are swept after this long: no test runs longer.
 const KEEP: Duration = Duration::from_hours(1);
 
+/// A paused server takes the connection and says nothing.
+const PATIENCE: Duration = Duration::from_secs(20);
+
 /// Connects to a server of the stack as its superuser.
 pub(crate) async fn connect(stack: &Stack, address: &str, database: &str) -> anyhow::Result<PgConnection> {
     let (host, port) = address.rsplit_once(':').with_context(|| format!("{address:?} is not host:port"))?;
@@ -17,7 +20,11 @@ pub(crate) async fn connect(stack: &Stack, address: &str, database: &str) -> any
         .username(&stack.postgres_user)
         .password(&stack.postgres_password)
         .database(database);
-    options.connect().await.with_context(|| format!("{address} does not answer: run `make up` first"))
+    let connected = tokio::time::timeout(PATIENCE, options.connect()).await;
+    connected
+        .map_err(anyhow::Error::from)
+        .and_then(|connected| Ok(connected?))
+        .with_context(|| format!("{address} does not answer: run `make up` first"))
 }
 
 /// Runs one statement whose names the kit made itself, so that they need no quoting.
