@@ -125,8 +125,8 @@ fn up(folder: &Path, only: Only, options: &Options) -> Result<()> {
     // Whoever reads this may have gone; the stack starts all the same.
     stack.up(extent, &|line| drop(writeln!(std::io::stdout(), "{line}")))?;
     let url = stack.url();
-    if options.port.is_none() && !url.ends_with(":8080") {
-        println!("\nPort 8080 is taken or another one was chosen before; PORT=… make up changes it.");
+    if options.port.is_none() && stack.gave_way() {
+        println!("\nPort 8080 was taken, so this stack has another one; PORT=… make up chooses it.");
     }
     println!("\nThe API   {url}/api\nIts docs  {url}/api/docs\n\n`make status` shows the nodes, `make down` ends them.");
     Ok(())

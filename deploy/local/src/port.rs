@@ -7,7 +7,7 @@ use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 
 /// What people expect; its neighbour 8081 belongs to the edge.
-const USUAL: u16 = 8080;
+pub const USUAL: u16 = 8080;
 const NEXT_TO_IT: std::ops::Range<u16> = 8090..8190;
 
 /// The port, and whether somebody asked for this one: then no other will do.

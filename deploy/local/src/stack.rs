@@ -98,6 +98,11 @@ impl Stack {
         format!("http://localhost:{}", self.state.port.number)
     }
 
+    /// Whether the port is another than the usual one although nobody asked for that.
+    pub fn gave_way(&self) -> bool {
+        !self.state.port.asked && self.state.port.number != port::USUAL
+    }
+
     /// Held while the whole stack goes up or down: two of these at once would start nodes twice.
     pub(crate) fn lock(&self) -> Result<fs::File> {
         self.lock_named("lock")
@@ -197,5 +202,5 @@ pub fn alive(folder: &Path, node: &str) -> bool {
 pub fn find_project(folder: &Path) -> Result<PathBuf> {
     let here = std::env::current_dir()?;
     let above = |start: &Path| start.ancestors().find(|path| path.join("deploy/local/topologies").is_dir()).map(Path::to_path_buf);
-    above(folder).or_else(|| above(&here)).context("run this inside the clone: deploy/local/topologies was not found")
+    above(&std::path::absolute(folder)?).or_else(|| above(&here)).context("run this inside the clone: deploy/local/topologies was not found")
 }
