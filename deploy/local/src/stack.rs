@@ -202,5 +202,7 @@ pub fn alive(folder: &Path, node: &str) -> bool {
 pub fn find_project(folder: &Path) -> Result<PathBuf> {
     let here = std::env::current_dir()?;
     let above = |start: &Path| start.ancestors().find(|path| path.join("deploy/local/topologies").is_dir()).map(Path::to_path_buf);
-    above(&std::path::absolute(folder)?).or_else(|| above(&here)).context("run this inside the clone: deploy/local/topologies was not found")
+    above(&std::path::absolute(folder)?)
+        .or_else(|| above(&here))
+        .context("run this inside the clone: deploy/local/topologies was not found")
 }
