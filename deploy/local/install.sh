@@ -40,7 +40,8 @@ missing_packages() {
   python3 -c 'import ensurepip' 2>/dev/null || echo python3-venv
 }
 
-redis_package() { if known_package redis-server; then echo redis-server; else echo valkey-server; fi; }
+# The one that is still under its first licence, where both are there.
+redis_package() { if known_package valkey-server; then echo valkey-server; else echo redis-server; fi; }
 etcd_package() { if known_package etcd-server; then echo etcd-server; else echo etcd; fi; }
 
 ask() {
@@ -77,12 +78,15 @@ disable_units() {
   has_program systemctl || return 0
   for package in "$@"; do
     case $package in
-      postgresql | redis-server | valkey-server | rabbitmq-server) as_root systemctl --quiet disable "$package" 2>/dev/null || : ;;
-      nginx-light) as_root systemctl --quiet disable nginx 2>/dev/null || : ;;
-      etcd | etcd-server) as_root systemctl --quiet disable etcd 2>/dev/null || : ;;
+      postgresql | redis-server | valkey-server) disable "$package" ;;
+      rabbitmq-server) disable rabbitmq-server && disable epmd ;;
+      nginx-light) disable nginx ;;
+      etcd | etcd-server) disable etcd ;;
     esac
   done
 }
+
+disable() { as_root systemctl --quiet disable "$1" 2>/dev/null || :; }
 
 install_packages() {
   trap release_servers EXIT
