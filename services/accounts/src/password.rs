@@ -1,20 +1,27 @@
-use std::sync::Arc;
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{
+        Arc, Mutex,
+        mpsc::{SyncSender, sync_channel},
+    },
+};
 
 use argon2::{
     Algorithm, Argon2, Params, Version,
     password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash},
 };
 use magnitude_chassis::ApiError;
-use tokio::sync::Semaphore;
+use tokio::sync::oneshot;
 
 use crate::settings;
+
+type Work = Box<dyn FnOnce() + Send>;
 
 /// Argon2id on a bounded pool: so many hashes at once, so many waiting, and 503 for more.
 #[derive(Clone)]
 pub struct Passwords {
     argon2: Argon2<'static>,
-    turns: Arc<Semaphore>,
-    places: Arc<Semaphore>,
+    queue: SyncSender<Work>,
     /// Verified in place of an unknown user's, so that both cost the same time.
     dummy: Arc<str>,
 }
@@ -24,12 +31,7 @@ impl Passwords {
         let params = Params::new(settings.memory_kib, settings.passes, settings.lanes, None).map_err(|error| anyhow::anyhow!("{error}"))?;
         let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
         let dummy = hash(&argon2, "nobody's password")?.into();
-        Ok(Self {
-            argon2,
-            turns: Arc::new(Semaphore::new(settings.at_once)),
-            places: Arc::new(Semaphore::new(settings.at_once + settings.queue)),
-            dummy,
-        })
+        Ok(Self { argon2, queue: threads(settings.at_once, settings.queue)?, dummy })
     }
 
     pub async fn hash(&self, password: &str) -> Result<String, ApiError> {
@@ -46,15 +48,31 @@ impl Passwords {
     }
 
     async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, ApiError> {
-        let place = self.places.clone().try_acquire_owned().map_err(ApiError::unavailable)?;
-        let turn = self.turns.clone().acquire_owned().await.map_err(ApiError::unavailable)?;
-        let work = move || {
-            // Held by the work itself: a client that goes away does not make room for another hash.
-            let _held = (place, turn);
-            work()
-        };
-        tokio::task::spawn_blocking(work).await.map_err(ApiError::internal)
+        let (done, result) = oneshot::channel();
+        let work = Box::new(move || drop(done.send(work())));
+        // Full, or every thread gone: the same to who waits.
+        self.queue.try_send(work).map_err(|_| ApiError::unavailable(anyhow::anyhow!("too many passwords wait to be hashed")))?;
+        result.await.map_err(ApiError::internal)
     }
+}
+
+/// Threads of its own rather than the runtime's: each keeps the memory of its last hash, and the runtime has hundreds. They end when the
+/// queue's last sender is gone.
+fn threads(at_once: usize, queue: usize) -> anyhow::Result<SyncSender<Work>> {
+    let (sender, receiver) = sync_channel::<Work>(queue.max(1));
+    let receiver = Arc::new(Mutex::new(receiver));
+    for _ in 0..at_once {
+        let receiver = receiver.clone();
+        std::thread::Builder::new().name("passwords".to_owned()).spawn(move || {
+            loop {
+                let next = receiver.lock().expect("no holder of this lock panics").recv();
+                let Ok(work) = next else { break };
+                // Its caller sees that no answer comes; the thread lives on.
+                drop(catch_unwind(AssertUnwindSafe(work)));
+            }
+        })?;
+    }
+    Ok(sender)
 }
 
 fn hash(argon2: &Argon2<'_>, password: &str) -> anyhow::Result<String> {
