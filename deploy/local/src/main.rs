@@ -62,6 +62,11 @@ enum Order {
     Restore { name: String },
     /// Add an instance of a service or a replica of a shard
     Add { name: String },
+    /// Plan or make moves of buckets in every service: plan, move, isolate, status, abort (`reshard help` lists their options)
+    Reshard {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true)]
+        arguments: Vec<String>,
+    },
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -111,6 +116,7 @@ fn run(order: Order) -> Result<ExitCode> {
         Order::Resume { name } => each(&open()?, &name, Stack::resume)?,
         Order::Cut { name } => each(&open()?, &name, Stack::cut)?,
         Order::Restore { name } => each(&open()?, &name, Stack::restore)?,
+        Order::Reshard { arguments } => open()?.reshard(&arguments)?,
         Order::Add { name } => println!("{} is ready.", open()?.add(&name)?.name),
     }
     Ok(ExitCode::SUCCESS)

@@ -7,10 +7,11 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use serde::Serialize;
 
 use crate::command;
+use crate::postgres::SUPERUSER;
 use crate::program::Program;
 use crate::redis::REDIS;
 use crate::stack::Stack;
@@ -82,6 +83,23 @@ impl Stack {
         let mut migrate = Command::new(binary(&service.name)?);
         migrate.arg("--settings").arg(settings).arg("migrate").envs(self.service_env(&service.name)?);
         command::run(&mut migrate, &format!("{} migrate", service.name), MIGRATE_BOUND)
+    }
+
+    /// Carries out a command about the buckets of every service in turn, as the shards' administrator; what each prints goes through. Stops
+    /// at the first that fails.
+    pub fn reshard(&self, arguments: &[String]) -> Result<()> {
+        for service in &self.topology.services {
+            let first = self.group(Kind::Service, &service.name).into_iter().next().context("a service has an instance")?;
+            let (settings, _) = self.service_settings(&first.name, &service.name, first.address.ip())?;
+            println!("{}:", service.name);
+            let mut reshard = Command::new(binary(&service.name)?);
+            reshard.arg("--settings").arg(settings).arg("reshard").args(arguments).envs(self.service_env(&service.name)?);
+            // What was asked for is printed; the log's lines would stand between.
+            reshard.env("MAGNITUDE_TELEMETRY__LOG", "error").env("MAGNITUDE_TELEMETRY__FORMAT", "text");
+            reshard.env("MAGNITUDE_RESHARD__USER", SUPERUSER).env("MAGNITUDE_RESHARD__PASSWORD_FILE", self.secret_file(SUPERUSER));
+            ensure!(reshard.status()?.success(), "{} reshard failed; the services after it were not asked", service.name);
+        }
+        Ok(())
     }
 
     fn service_env(&self, service: &str) -> Result<BTreeMap<String, String>> {

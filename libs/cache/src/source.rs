@@ -6,7 +6,6 @@ use magnitude_sharding::{Error, ShardName, Shards, Stamp};
 pub trait StampSource: Send + Sync + 'static {
     fn shards(&self) -> Vec<ShardName>;
     fn shard_of(&self, bucket: Bucket) -> Option<ShardName>;
-    fn of_bucket(&self, bucket: Bucket) -> BoxFuture<'_, Result<Stamp, Error>>;
     fn of_shard<'a>(&'a self, shard: &'a str) -> BoxFuture<'a, Result<Stamp, Error>>;
 }
 
@@ -17,10 +16,6 @@ impl StampSource for Shards {
 
     fn shard_of(&self, bucket: Bucket) -> Option<ShardName> {
         Shards::shard_of(self, bucket).ok()
-    }
-
-    fn of_bucket(&self, bucket: Bucket) -> BoxFuture<'_, Result<Stamp, Error>> {
-        Box::pin(self.current_stamp(bucket))
     }
 
     fn of_shard<'a>(&'a self, shard: &'a str) -> BoxFuture<'a, Result<Stamp, Error>> {

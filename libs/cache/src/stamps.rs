@@ -11,8 +11,6 @@ use crate::{
 
 /// Marks a placeholder; no shard's stamp begins with it.
 const PENDING: &str = "?";
-/// Missing stamps asked for at once: a page of them must not take the pool of the shard that the page's load needs.
-const RESTORES: usize = 4;
 
 impl Cache {
     /// Where an uncached read of this bucket may be answered.
@@ -83,17 +81,23 @@ impl Cache {
                 Found::Pending => {}
             }
         }
-        for some in missing.chunks(RESTORES) {
-            join_all(some.iter().map(|(bucket, key, token)| self.restore(*bucket, node, key, token))).await;
-        }
+        self.restore(node, missing).await;
         stamps
     }
 
-    /// Sets a bucket's missing stamp, for the readers after this one.
-    async fn restore(&self, bucket: Bucket, node: usize, key: &str, token: &str) {
-        if let Ok(stamp) = self.source.of_bucket(bucket).await {
-            self.set_stamp(node, key, token, &stamp).await;
+    /// Sets missing stamps, for the readers after this one: each shard is asked once, after all placeholders stand.
+    async fn restore(&self, node: usize, missing: Vec<(Bucket, &String, String)>) {
+        let mut by_shard: HashMap<ShardName, Vec<(&String, String)>> = HashMap::new();
+        for (bucket, key, token) in missing {
+            if let Some(shard) = self.source.shard_of(bucket) {
+                by_shard.entry(shard).or_default().push((key, token));
+            }
         }
+        join_all(by_shard.into_iter().map(async |(shard, keys)| {
+            let Ok(stamp) = self.source.of_shard(&shard).await else { return };
+            join_all(keys.iter().map(|(key, token)| self.set_stamp(node, key, token, &stamp))).await;
+        }))
+        .await;
     }
 
     async fn read_stamps(&self, node: usize, keys: &[String]) -> Vec<Found> {

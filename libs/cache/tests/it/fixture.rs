@@ -1,5 +1,8 @@
 use std::{
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
@@ -45,6 +48,7 @@ impl Fixture {
 pub struct Stamps {
     moved: Mutex<bool>,
     meanwhile: Mutex<Option<(Cache, Committed)>>,
+    asked: AtomicUsize,
 }
 
 impl Stamps {
@@ -58,7 +62,13 @@ impl Stamps {
         *self.meanwhile.lock().unwrap() = Some((cache.clone(), committed));
     }
 
+    /// How often a shard was asked for its stamp.
+    pub fn asked(&self) -> usize {
+        self.asked.load(Ordering::Relaxed)
+    }
+
     async fn read(&self, shard: &str) -> Stamp {
+        self.asked.fetch_add(1, Ordering::Relaxed);
         let stamp = stamp(shard, HERE);
         let meanwhile = self.meanwhile.lock().unwrap().take();
         if let Some((cache, committed)) = meanwhile {
@@ -75,10 +85,6 @@ impl StampSource for Stamps {
 
     fn shard_of(&self, _bucket: Bucket) -> Option<ShardName> {
         Some(if *self.moved.lock().unwrap() { "s2".into() } else { "s1".into() })
-    }
-
-    fn of_bucket(&self, bucket: Bucket) -> BoxFuture<'_, Result<Stamp, Error>> {
-        Box::pin(async move { Ok(self.read(&self.shard_of(bucket).unwrap()).await) })
     }
 
     fn of_shard<'a>(&'a self, shard: &'a str) -> BoxFuture<'a, Result<Stamp, Error>> {

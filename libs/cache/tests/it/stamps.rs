@@ -96,6 +96,19 @@ async fn a_group_of_buckets_has_the_latest_of_their_stamps_or_none() {
 }
 
 #[tokio::test]
+async fn a_page_of_missing_stamps_asks_its_shard_once() {
+    let fixture = Fixture::new();
+    let cache = fixture.cache();
+    let buckets: Vec<_> = Bucket::all().take(200).collect();
+
+    assert_eq!(cache.freshness_of(&buckets).await, ShardFreshness::new());
+
+    assert_eq!(fixture.stamps.asked(), 1);
+    let all = [("s1".into(), stamp("s1", HERE))];
+    assert_eq!(cache.freshness_of(&buckets).await, all.into());
+}
+
+#[tokio::test]
 async fn silent_nodes_are_waited_for_at_once() {
     const LIMIT: Duration = Duration::from_millis(400);
     let fixture = Fixture::new();
