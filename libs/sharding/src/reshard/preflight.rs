@@ -67,7 +67,8 @@ pub(crate) async fn has_room(source: &mut Side, target: &mut Side, count: usize)
     let owned: i64 = sqlx::query_scalar("select greatest(count(*), 1) from sharding.held").fetch_one(&mut source.connection).await?;
     let bytes = (size / owned * i64::try_from(count)? * 6 / 5).min(MOST_ROOM);
     // Not logged, so that neither the log nor the replicas carry it. One row takes 1 MiB, uncompressed.
-    let fill = "create unlogged table sharding.room (filling text storage external);
+    let fill = "create unlogged table sharding.room (filling text);
+                alter table sharding.room alter column filling set storage external;
                 insert into sharding.room select repeat('x', 1048576) from generate_series(1, current_setting('sharding.room')::int)";
     sqlx::query("select set_config('sharding.room', $1, false)")
         .bind((bytes / (1 << 20) + 1).to_string())

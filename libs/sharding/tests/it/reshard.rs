@@ -188,6 +188,17 @@ async fn what_cannot_go_well_is_refused_before_anything_changes() {
 }
 
 #[tokio::test]
+async fn a_command_moves_what_it_names() {
+    let bench = Bench::new().await;
+    add_note(bench.shards(), bucket(7), 1).await.unwrap();
+
+    bench.order(&[7, 9], "s2").await.unwrap();
+
+    assert_eq!((bench.rows_on(0).await, bench.rows_on(1).await), (vec![], vec![1]));
+    assert_eq!(bench.leftovers().await, 0);
+}
+
+#[tokio::test]
 async fn two_moves_exclude_each_other() {
     let bench = Bench::new().await;
     // The lock of a migration or another move.
