@@ -89,12 +89,18 @@ pub(crate) static VOID: LazyLock<Script> = LazyLock::new(|| {
     ))
 });
 
-/// Reads stamps. ARGV: token. A missing one gets the token as a placeholder, and the caller the task to set it.
+/// Reads stamps. ARGV: token, then for each key the shard and timeline that count, `shard/timeline`. A missing one gets the token as a
+/// placeholder, and the caller the task to set it; one of another shard or an older timeline proves nothing and counts as missing.
 pub(crate) static STAMPS: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         "local answers = {}
          for i, key in ipairs(KEYS) do
              local stamp = redis.call('GET', key)
+             if stamp and string.sub(stamp, 1, 1) ~= '?' then
+                 local shard, timeline = string.match(stamp, '^(.*)/(%x+)/%x+$')
+                 local counts, newest = string.match(ARGV[1 + i], '^(.*)/(%x+)$')
+                 if shard ~= counts or timeline < newest then stamp = false end
+             end
              if not stamp then
                  redis.call('SET', key, ARGV[1], 'PX', 5000)
                  stamp = ''

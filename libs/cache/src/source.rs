@@ -6,6 +6,8 @@ use magnitude_sharding::{Error, ShardName, Shards, Stamp};
 pub trait StampSource: Send + Sync + 'static {
     fn shards(&self) -> Vec<ShardName>;
     fn shard_of(&self, bucket: Bucket) -> Option<ShardName>;
+    /// The newest timeline of a shard's history; zero before it is known.
+    fn timeline(&self, shard: &str) -> u32;
     fn of_shard<'a>(&'a self, shard: &'a str) -> BoxFuture<'a, Result<Stamp, Error>>;
 }
 
@@ -16,6 +18,10 @@ impl StampSource for Shards {
 
     fn shard_of(&self, bucket: Bucket) -> Option<ShardName> {
         Shards::shard_of(self, bucket).ok()
+    }
+
+    fn timeline(&self, shard: &str) -> u32 {
+        Shards::timeline(self, shard)
     }
 
     fn of_shard<'a>(&'a self, shard: &'a str) -> BoxFuture<'a, Result<Stamp, Error>> {

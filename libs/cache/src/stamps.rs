@@ -46,7 +46,7 @@ impl Cache {
 
     async fn shard_freshness(&self, shard: ShardName) -> Option<(ShardName, Stamp)> {
         let (node, key) = self.shard_stamp(&shard);
-        match self.read_stamps(node, std::slice::from_ref(&key)).await.pop()? {
+        match self.read_stamps(node, std::slice::from_ref(&key), &[shard.clone()]).await.pop()? {
             Found::Stamp(stamp) => (stamp.shard == shard && !self.failed.holds(&key)).then_some((shard, stamp)),
             Found::Ours(token) => {
                 if let Ok(stamp) = self.source.of_shard(&shard).await {
@@ -72,9 +72,12 @@ impl Cache {
     }
 
     async fn stamps_on(&self, node: usize, buckets: &[Bucket], indexes: Vec<usize>) -> Vec<(usize, Option<Stamp>)> {
+        // A bucket without an owner has no stamp that could count.
+        let owned = indexes.into_iter().filter_map(|index| Some((index, self.source.shard_of(buckets[index])?)));
+        let (indexes, shards): (Vec<_>, Vec<_>) = owned.unzip();
         let keys: Vec<_> = indexes.iter().map(|index| self.bucket_stamp(buckets[*index]).1).collect();
         let (mut stamps, mut missing) = (Vec::new(), Vec::new());
-        for ((index, key), found) in indexes.into_iter().zip(&keys).zip(self.read_stamps(node, &keys).await) {
+        for ((index, key), found) in indexes.into_iter().zip(&keys).zip(self.read_stamps(node, &keys, &shards).await) {
             match found {
                 Found::Stamp(stamp) => stamps.push((index, (!self.failed.holds(key)).then_some(stamp))),
                 Found::Ours(token) => missing.push((buckets[index], key, token)),
@@ -100,13 +103,17 @@ impl Cache {
         .await;
     }
 
-    async fn read_stamps(&self, node: usize, keys: &[String]) -> Vec<Found> {
+    /// Each key with the shard whose stamp counts.
+    async fn read_stamps(&self, node: usize, keys: &[String], shards: &[ShardName]) -> Vec<Found> {
         let token = format!("{PENDING}{:016x}", rand::random::<u64>());
         let mut read = STAMPS.prepare_invoke();
         for key in keys {
             read.key(key);
         }
         read.arg(&token);
+        for shard in shards {
+            read.arg(format!("{shard}/{:08x}", self.source.timeline(shard)));
+        }
         match self.redis.nodes()[node].script::<Vec<String>>(&read).await {
             Ok(texts) if texts.len() == keys.len() => texts.iter().map(|text| Found::of(text, &token)).collect(),
             Ok(_) | Err(_) => keys.iter().map(|_| Found::Pending).collect(),

@@ -142,7 +142,7 @@ impl Cluster {
     }
 
     /// The newest timeline ever seen.
-    fn timeline(&self) -> u32 {
+    pub fn timeline(&self) -> u32 {
         self.seen.timeline.load(Ordering::Relaxed)
     }
 

@@ -126,6 +126,11 @@ impl Shards {
         Ok(self.0.clusters[shard].name().clone())
     }
 
+    /// The newest timeline of a shard's history; zero before it answered, or for a shard that is not one of these.
+    pub fn timeline(&self, shard: &str) -> u32 {
+        self.index(shard).map_or(0, |index| self.cluster(index).timeline())
+    }
+
     /// The stamp that a read of this bucket needs if all that is written by now is to show.
     pub async fn current_stamp(&self, bucket: Bucket) -> Result<Stamp, Error> {
         let (shard, _) = self.map().owner(bucket).ok_or(Error::BucketUnavailable)?;

@@ -1,7 +1,7 @@
 use std::{
     sync::{
         Arc, Mutex,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicU32, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -49,6 +49,7 @@ pub struct Stamps {
     moved: Mutex<bool>,
     meanwhile: Mutex<Option<(Cache, Committed)>>,
     asked: AtomicUsize,
+    timeline: AtomicU32,
 }
 
 impl Stamps {
@@ -62,6 +63,11 @@ impl Stamps {
         *self.meanwhile.lock().unwrap() = Some((cache.clone(), committed));
     }
 
+    /// The shards are on this timeline now.
+    pub fn fail_over(&self, timeline: u32) {
+        self.timeline.store(timeline, Ordering::Relaxed);
+    }
+
     /// How often a shard was asked for its stamp.
     pub fn asked(&self) -> usize {
         self.asked.load(Ordering::Relaxed)
@@ -69,7 +75,8 @@ impl Stamps {
 
     async fn read(&self, shard: &str) -> Stamp {
         self.asked.fetch_add(1, Ordering::Relaxed);
-        let stamp = stamp(shard, HERE);
+        let timeline = self.timeline.load(Ordering::Relaxed).max(1);
+        let stamp = Stamp { shard: shard.into(), position: Position { timeline, lsn: HERE } };
         let meanwhile = self.meanwhile.lock().unwrap().take();
         if let Some((cache, committed)) = meanwhile {
             cache.wrote(&committed, &[]).await;
@@ -85,6 +92,10 @@ impl StampSource for Stamps {
 
     fn shard_of(&self, _bucket: Bucket) -> Option<ShardName> {
         Some(if *self.moved.lock().unwrap() { "s2".into() } else { "s1".into() })
+    }
+
+    fn timeline(&self, _shard: &str) -> u32 {
+        self.timeline.load(Ordering::Relaxed)
     }
 
     fn of_shard<'a>(&'a self, shard: &'a str) -> BoxFuture<'a, Result<Stamp, Error>> {

@@ -68,7 +68,7 @@ async fn a_shards_missing_stamp_set_late_after_a_raise_is_refused() {
 }
 
 #[tokio::test]
-async fn a_stamp_of_the_shard_that_owned_the_bucket_before_means_the_primary() {
+async fn a_stamp_of_the_shard_that_owned_the_bucket_before_is_made_anew() {
     let fixture = Fixture::new();
     let cache = fixture.cache();
     cache.wrote(&committed(9), &[]).await;
@@ -76,10 +76,25 @@ async fn a_stamp_of_the_shard_that_owned_the_bucket_before_means_the_primary() {
     fixture.stamps.move_buckets();
 
     assert_eq!(cache.freshness(bucket()).await, Freshness::Primary);
-    assert_eq!(cache.freshness_of(&[bucket()]).await, ShardFreshness::new());
-    let moved = stamp("s2", 1);
+    assert_eq!(cache.freshness(bucket()).await, Freshness::AtLeast(stamp("s2", HERE)));
+    let moved = stamp("s2", HERE + 1);
     cache.wrote(&Committed { bucket: bucket(), stamp: moved.clone() }, &[]).await;
     assert_eq!(cache.freshness(bucket()).await, Freshness::AtLeast(moved));
+}
+
+#[tokio::test]
+async fn stamps_of_an_older_timeline_are_made_anew() {
+    let fixture = Fixture::new();
+    let cache = fixture.cache();
+    cache.wrote(&committed(9), &[]).await;
+    let after = Stamp { shard: "s1".into(), position: Position { timeline: 2, lsn: HERE } };
+
+    fixture.stamps.fail_over(2);
+
+    assert_eq!(cache.freshness(bucket()).await, Freshness::Primary);
+    assert_eq!(cache.freshness(bucket()).await, Freshness::AtLeast(after.clone()));
+    cache.freshness_of_shards().await;
+    assert_eq!(cache.freshness_of_shards().await.get("s1"), Some(&after));
 }
 
 #[tokio::test]
