@@ -46,7 +46,7 @@ impl Cache {
 
     async fn shard_freshness(&self, shard: ShardName) -> Option<(ShardName, Stamp)> {
         let (node, key) = self.shard_stamp(&shard);
-        match self.read_stamps(node, std::slice::from_ref(&key), &[shard.clone()]).await.pop()? {
+        match self.read_stamps(node, std::slice::from_ref(&key), std::slice::from_ref(&shard)).await.pop()? {
             Found::Stamp(stamp) => (stamp.shard == shard && !self.failed.holds(&key)).then_some((shard, stamp)),
             Found::Ours(token) => {
                 if let Ok(stamp) = self.source.of_shard(&shard).await {
