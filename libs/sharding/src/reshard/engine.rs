@@ -137,7 +137,7 @@ impl Reshard {
     /// Refuses what cannot go well, before anything changes.
     async fn check(&self, part: &Part) -> anyhow::Result<()> {
         for shard in [part.from, part.to] {
-            preflight::nodes_answer(&self.shards, shard)?;
+            preflight::nodes_answer(&self.shards, shard).await?;
         }
         let (mut source, mut target) = self.sides(part.from, part.to).await?;
         preflight::schemas_agree(&mut source, &mut target).await?;

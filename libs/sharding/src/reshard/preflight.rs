@@ -15,13 +15,22 @@ const MOST_ROOM: i64 = 4 << 30;
 /// A replica further behind is waited for before the next batch begins.
 const LAG: Duration = Duration::from_secs(1);
 const PATIENCE: Duration = Duration::from_mins(10);
+const FIRST_ANSWER: Duration = Duration::from_secs(5);
 
 /// Every node of the shard answers: a move that costs a failover starts again, and a shard without its second copy cannot write.
-pub(crate) fn nodes_answer(shards: &Shards, shard: usize) -> anyhow::Result<()> {
+pub(crate) async fn nodes_answer(shards: &Shards, shard: usize) -> anyhow::Result<()> {
     let cluster = shards.cluster(shard);
-    let silent: Vec<_> = cluster.nodes().iter().filter(|node| node.state().is_none()).map(|node| node.address()).collect();
-    ensure!(silent.is_empty(), "shard {}: {} does not answer: a move wants all nodes of both shards up", cluster.name(), silent.join(", "));
-    Ok(())
+    // The command has just begun to ask them.
+    let end = Instant::now() + FIRST_ANSWER;
+    loop {
+        let silent: Vec<_> = cluster.nodes().iter().filter(|node| node.state().is_none()).map(|node| node.address()).collect();
+        if silent.is_empty() {
+            return Ok(());
+        }
+        let names = silent.join(", ");
+        ensure!(Instant::now() < end, "shard {}: {names} does not answer: a move wants all nodes of both shards up", cluster.name());
+        sleep(Duration::from_millis(50)).await;
+    }
 }
 
 /// Both have the same tables in the same state.

@@ -233,3 +233,18 @@ async fn an_expired_fence_is_taken_away_by_whoever_meets_it() {
 
     written.await.expect("the fence goes");
 }
+
+#[tokio::test]
+async fn a_shard_with_a_silent_node_takes_part_in_no_move() {
+    let bench = Bench::new().await;
+    let (settings, mut shards) = bench.cluster.settings();
+    // Nobody listens there.
+    shards[1].nodes.push("127.0.0.1:9".to_owned());
+    let which = Which { spread: false, buckets: Some(Buckets(vec![bucket(7)])), to: Some("s2".to_owned()) };
+    let order = Order::Move(Move { which, batch: 64, dry_run: false });
+
+    let refused = run(&settings, &bench.admin(), &shards, order, async |_| Ok(None)).await;
+
+    let refused = format!("{:#}", refused.expect_err("a node is silent"));
+    assert!(refused.contains("shard s2: 127.0.0.1:9 does not answer"), "{refused}");
+}
