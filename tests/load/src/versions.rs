@@ -55,10 +55,13 @@ async fn redis(stack: &Stack) -> anyhow::Result<String> {
     line.map(|version| version.trim().to_owned()).ok_or_else(|| anyhow::anyhow!("no version told"))
 }
 
-/// `envoy  version: <hash>/1.36.2/Clean/RELEASE/BoringSSL`
 async fn envoy() -> anyhow::Result<String> {
     let told = output(".stack/envoy", &["--version"]).await?;
-    told.split('/').nth(1).map(str::to_owned).ok_or_else(|| anyhow::anyhow!("no version in {told:?}"))
+    envoy_version(&told).ok_or_else(|| anyhow::anyhow!("no version in {told:?}"))
+}
+
+fn envoy_version(told: &str) -> Option<String> {
+    told.split_once("version: ")?.1.split('/').nth(1).map(str::to_owned)
 }
 
 /// The folder of this program, where the services lie beside it: `release` or `debug`.
@@ -77,4 +80,15 @@ async fn output(program: &str, arguments: &[&str]) -> anyhow::Result<String> {
     let output = Command::new(program).args(arguments).output().await?;
     anyhow::ensure!(output.status.success(), "{program} failed");
     Ok(String::from_utf8(output.stdout)?.trim().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::envoy_version;
+
+    #[test]
+    fn the_path_of_envoy_is_not_taken_for_its_version() {
+        let told = ".stack/envoy  version: 9e5580933739775e8bce696a57a2e1bc99368f23/1.36.2/Clean/RELEASE/BoringSSL";
+        assert_eq!(envoy_version(told).as_deref(), Some("1.36.2"));
+    }
 }
