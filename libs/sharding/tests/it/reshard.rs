@@ -248,3 +248,34 @@ async fn a_shard_with_a_silent_node_takes_part_in_no_move() {
     let refused = format!("{:#}", refused.expect_err("a node is silent"));
     assert!(refused.contains("shard s2: 127.0.0.1:9 does not answer"), "{refused}");
 }
+
+#[tokio::test]
+async fn a_target_that_is_late_gets_nothing_before_it_has_all() {
+    let bench = Bench::new().await;
+    add_note(bench.shards(), bucket(7), 1).await.unwrap();
+    let (mut late, source) = (bench.cluster.primary(1).await, bench.cluster.pool(0).await);
+    // Whatever applies a marker there waits for this lock.
+    sql(
+        &mut late,
+        "create function late() returns trigger language plpgsql as 'begin perform pg_advisory_xact_lock(1); return new; end';
+         create trigger late before insert on sharding.markers for each row execute function late();
+         alter table sharding.markers enable always trigger late;
+         select pg_advisory_lock(1)",
+    )
+    .await;
+    let fenced = async || {
+        sqlx::query_scalar("select exists (select from sharding.buckets where state = 'fenced')").fetch_one(&source).await.unwrap()
+    };
+    let let_go = async {
+        eventually("the bucket is fenced", async || fenced().await).await;
+        eventually("the writers are let in again", async || !fenced().await).await;
+        assert_eq!(add_note(bench.shards(), bucket(7), 2).await.unwrap().stamp.shard, bench.shards().names()[0]);
+        sql(&mut late, "select pg_advisory_unlock(1)").await;
+    };
+
+    let (reshard, buckets) = (bench.reshard(), [bucket(7)]);
+    let (moved, ()) = tokio::join!(reshard.move_buckets(0, 1, &buckets), let_go);
+
+    moved.unwrap();
+    assert_eq!((bench.rows_on(0).await, bench.rows_on(1).await), (vec![], vec![1, 2]));
+}
