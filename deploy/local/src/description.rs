@@ -26,8 +26,8 @@ struct Description {
 #[derive(Serialize)]
 struct Shard {
     name: String,
-    primary: String,
-    replicas: Vec<String>,
+    /// Which of them is the primary changes: ask.
+    nodes: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -42,7 +42,7 @@ impl Stack {
         let description = Description {
             url: format!("http://127.0.0.1:{}", self.state.port.number),
             internal_url: self.internal_url()?,
-            postgres: self.topology.shards.iter().map(|shard| self.describe_shard(&shard.name)).collect::<Result<_>>()?,
+            postgres: self.topology.shards.iter().map(|shard| self.describe_shard(&shard.name)).collect(),
             postgres_user: SUPERUSER,
             postgres_password: self.secret(SUPERUSER)?,
             cache: self.node("cache")?.address.to_string(),
@@ -57,12 +57,8 @@ impl Stack {
         Ok(format!("http://{}", self.node("envoy")?.address))
     }
 
-    fn describe_shard(&self, shard: &str) -> Result<Shard> {
-        Ok(Shard {
-            name: shard.into(),
-            primary: self.primary(shard)?.address.to_string(),
-            replicas: self.group(Kind::Replica, shard).iter().map(|node| node.address.to_string()).collect(),
-        })
+    fn describe_shard(&self, shard: &str) -> Shard {
+        Shard { name: shard.into(), nodes: self.group(Kind::Postgres, shard).iter().map(|node| node.address.to_string()).collect() }
     }
 
     fn instances(&self, service: &str) -> Vec<Instance> {

@@ -70,9 +70,10 @@ fn host_port(folder: &Path, wanted: Option<u16>, up: bool) -> Finding {
 fn tools(project: &Path) -> Vec<Finding> {
     let rabbitmq = Path::new("/usr/lib/rabbitmq/bin/rabbitmq-server").exists();
     let installed = [
-        ("PostgreSQL", postgres::bin("initdb").is_ok()),
+        ("PostgreSQL", postgres::newest().is_ok()),
         ("Redis or Valkey", find("redis-server") || find("valkey-server")),
         ("Envoy", project.join(".stack/envoy").exists()),
+        ("Patroni", project.join(".stack/venv/bin/patroni").exists()),
         ("RabbitMQ", rabbitmq),
         ("nginx", find("nginx")),
         ("etcd", find("etcd")),

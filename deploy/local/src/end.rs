@@ -10,10 +10,11 @@ use crate::life::STOP_BOUND;
 use crate::process::{Record, orphans, poll};
 use crate::stack::{Stack, find_project};
 use crate::topology::{Kind, Node, Topology};
+use crate::up::together;
 use crate::{block, fault, place};
 
 /// The beginnings of the programs' names; the services are added to them.
-const SERVERS: [&str; 4] = ["postgres", "redis-", "valkey-", "envoy"];
+const SERVERS: [&str; 6] = ["postgres", "patroni", "etcd", "redis-", "valkey-", "envoy"];
 
 /// `down` for whatever is in this folder; nothing there is no error.
 pub fn down(folder: &Path) -> Result<()> {
@@ -35,6 +36,7 @@ pub fn clean(folder: &Path) -> Result<()> {
     let folder = real(folder);
     if let Ok(Some(stack)) = Stack::find(&folder) {
         place::remove(&stack.data_folder())?;
+        stack.nodes().iter().filter(|node| node.is_postgres()).try_for_each(|node| place::remove(&crate::postgres::sockets(node)))?;
     }
     if let Ok(project) = find_project(&folder) {
         place::remove(&place::elsewhere(&folder, &project))?;
@@ -52,10 +54,10 @@ impl Stack {
         let _lock = self.lock()?;
         let nodes = self.nodes();
         let mut failures = vec![];
-        for group in [&[Kind::Envoy, Kind::Service][..], &[Kind::Redis, Kind::Replica], &[Kind::Primary]] {
-            let chosen: Vec<&Node> = nodes.iter().filter(|node| group.contains(&node.kind)).collect();
-            failures.extend(crate::up::together(&chosen, |node| self.end(node)).err());
-        }
+        let of = |kinds: &[Kind]| -> Vec<&Node> { nodes.iter().filter(|node| kinds.contains(&node.kind)).collect() };
+        failures.extend(together(&of(&[Kind::Envoy, Kind::Service]), |node| self.end(node)).err());
+        failures.extend(self.end_shards(&of(&[Kind::Postgres])).err());
+        failures.extend(together(&of(&[Kind::Redis, Kind::Etcd]), |node| self.end(node)).err());
         // Where no rule can be read none was made.
         if fault::unusable().is_none() {
             failures.extend(nodes.iter().filter_map(|node| fault::restore(node.address.ip()).err()));
@@ -65,6 +67,21 @@ impl Stack {
             [] => Ok(()),
             many => bail!(many.iter().map(|error| format!("{error:#}")).collect::<Vec<_>>().join("\n")),
         }
+    }
+
+    /// One by one, every node would first be replaced by another. So the standbys' Patronis are shot, the primaries end in order and give
+    /// their lock back, and what they wrote last still reaches the standbys: at the next start everybody has the same and any may lead.
+    fn end_shards(&self, nodes: &[&Node]) -> Result<()> {
+        let (leaders, standbys): (Vec<&Node>, Vec<&Node>) = nodes.iter().partition(|node| crate::patroni::leads(node));
+        let shot = together(&standbys, |node| self.shoot_patroni(node));
+        let ended = together(&leaders, |node| self.end(node));
+        shot.and(ended).and(together(&standbys, |node| self.end_leftovers(node)))
+    }
+
+    fn shoot_patroni(&self, node: &Node) -> Result<()> {
+        let Some(patroni) = self.record(node) else { return Ok(()) };
+        patroni.signal(Signal::KILL);
+        self.wait_ended(&node.name, &[patroni])
     }
 
     /// `down`, then deletes everything.
@@ -77,7 +94,7 @@ impl Stack {
         let data = self.data(&node.name);
         end_orphans(&orphans(&data, &programs(&self.folder)))?;
         // Nobody is left, so the pid in it is a stranger's by now, or will be.
-        if node.is_postgres() { place::remove(&data.join("postmaster.pid")) } else { Ok(()) }
+        if node.is_postgres() { place::remove(&self.pgdata(node).join("postmaster.pid")) } else { Ok(()) }
     }
 }
 
@@ -117,12 +134,12 @@ fn end_orphans(left: &[Record]) -> Result<()> {
         process.signal(Signal::CONT);
         process.signal(Signal::INT);
     }
-    let gone = || left.iter().all(Record::vanished);
+    let gone = || left.iter().all(|process| !process.alive());
     if !poll(STOP_BOUND, gone) {
         for process in left {
             process.signal(Signal::KILL);
         }
     }
-    ensure!(poll(STOP_BOUND, || left.iter().all(|process| !process.alive())), "some processes did not end");
+    ensure!(poll(STOP_BOUND, gone), "some processes did not end");
     Ok(())
 }

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 use rustix::process::Signal;
 
-use crate::process::{Record, poll};
+use crate::fault;
+use crate::process::{Record, STEP, poll, poll_every};
 use crate::program::Program;
 use crate::stack::Stack;
 use crate::topology::{Kind, Node};
@@ -17,7 +18,8 @@ pub const READY_BOUND: Duration = Duration::from_secs(90);
 /// Postgres has written everything by then, a service has drained.
 pub const STOP_BOUND: Duration = Duration::from_secs(20);
 
-const REAP_BOUND: Duration = Duration::from_secs(3);
+/// Patroni writes two lines for every question while its server is down.
+const PATRONI_STEP: Duration = Duration::from_millis(200);
 
 /// What a node is doing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,13 +36,18 @@ impl Stack {
     pub fn start(&self, name: &str) -> Result<()> {
         let node = self.node(name)?;
         self.launch(&node)?;
-        if self.await_ready(&node, READY_BOUND)? == Start::Ready {
+        self.settle(&node)
+    }
+
+    /// Waits until a launched node is ready; a replica that can never be is copied anew.
+    pub(crate) fn settle(&self, node: &Node) -> Result<()> {
+        if self.await_ready(node, READY_BOUND)? == Start::Ready {
             return Ok(());
         }
-        self.forget_copy(&node)?;
-        self.launch(&node)?;
-        let again = self.await_ready(&node, READY_BOUND)?;
-        ensure!(again == Start::Ready, "{name} lost its primary's log again right after it was copied");
+        self.forget_copy(node)?;
+        self.launch(node)?;
+        let again = self.await_ready(node, READY_BOUND)?;
+        ensure!(again == Start::Ready, "{} lost its primary's log again right after it was copied", node.name);
         Ok(())
     }
 
@@ -76,10 +83,10 @@ impl Stack {
         if self.ready(node) {
             return Health::Ready;
         }
-        if crate::fault::is_cut(node.address.ip()) { Health::Cut } else { Health::Starting }
+        if fault::is_cut(node.address.ip()) { Health::Cut } else { Health::Starting }
     }
 
-    fn launch(&self, node: &Node) -> Result<()> {
+    pub(crate) fn launch(&self, node: &Node) -> Result<()> {
         // Between a start and its record the node would look like something that a crash left.
         let _lock = self.lock_node(&node.name)?;
         if self.record(node).is_some() {
@@ -87,6 +94,7 @@ impl Stack {
         }
         self.end_leftovers(node)?;
         let mut program = self.program(node).with_context(|| format!("cannot prepare {}", node.name))?;
+        program.group = fault::group(node.address.ip());
         program.log = self.log_file(&node.name);
         let made_of = program.made_of();
         if node.is_postgres() {
@@ -106,7 +114,8 @@ impl Stack {
 
     fn program(&self, node: &Node) -> Result<Program> {
         match node.kind {
-            Kind::Primary | Kind::Replica => self.postgres_program(node),
+            Kind::Etcd => self.etcd_program(node),
+            Kind::Postgres => self.patroni_program(node),
             Kind::Redis => self.redis_program(node),
             Kind::Envoy => self.envoy_program(node),
             Kind::Service => self.service_program(node),
@@ -115,7 +124,8 @@ impl Stack {
 
     fn ready(&self, node: &Node) -> bool {
         match node.kind {
-            Kind::Primary | Kind::Replica => self.postgres_ready(node),
+            Kind::Etcd => crate::etcd::ready(node),
+            Kind::Postgres => crate::patroni::ready(node),
             Kind::Redis => self.redis_ready(node),
             Kind::Envoy => crate::probe::http_status(self.envoy_admin(), "/ready") == Some(200),
             Kind::Service => crate::probe::http_status(node.operator(), "/health/ready") == Some(200),
@@ -125,7 +135,7 @@ impl Stack {
     fn await_ready(&self, node: &Node, bound: Duration) -> Result<Start> {
         let begun = Instant::now();
         let mut seen = None;
-        poll(bound, || {
+        poll_every(if node.is_postgres() { PATRONI_STEP } else { STEP }, bound, || {
             seen = self.look(node);
             seen.is_some()
         });
@@ -146,17 +156,17 @@ impl Stack {
         if self.ready(node) {
             return Some(Start::Ready);
         }
-        (node.kind == Kind::Replica && self.lost_its_primary(node)).then_some(Start::Lost)
+        (node.is_postgres() && self.lost_its_primary(node)).then_some(Start::Lost)
     }
 
     pub(crate) fn end(&self, node: &Node) -> Result<()> {
-        let Some(record) = self.record(node) else { return Ok(()) };
-        let tree = record.tree();
+        let Some(record) = self.record(node) else { return self.end_leftovers(node) };
+        let tree = self.processes(node);
         // A frozen process would never see the signal to stop.
         for process in &tree {
             process.signal(Signal::CONT);
         }
-        record.signal(if node.is_postgres() { Signal::INT } else { Signal::TERM });
+        record.signal(Signal::TERM);
         if !record.wait_gone(STOP_BOUND) {
             for process in &tree {
                 process.signal(Signal::KILL);
@@ -165,11 +175,20 @@ impl Stack {
         self.wait_ended(&node.name, &tree)
     }
 
+    /// Everything that runs for a node.
+    pub(crate) fn processes(&self, node: &Node) -> Vec<Record> {
+        let mut all = self.record(node).map(|record| record.tree()).unwrap_or_default();
+        if node.is_postgres() {
+            all.extend(self.postgres_processes(node));
+        }
+        all.sort_unstable_by_key(|process| process.pid);
+        all.dedup();
+        all
+    }
+
     /// Only when the last worker is gone can the node start again.
     pub(crate) fn wait_ended(&self, name: &str, tree: &[Record]) -> Result<()> {
         ensure!(poll(STOP_BOUND, || tree.iter().all(|process| !process.alive())), "{name} did not end");
-        // Postgres takes a zombie for a living postmaster; whoever must reap it gets a moment.
-        poll(REAP_BOUND, || tree.iter().all(Record::vanished));
         let _ = fs::remove_file(self.record_file(name));
         Ok(())
     }

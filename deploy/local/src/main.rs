@@ -51,7 +51,14 @@ enum Order {
     /// End a node in order
     Stop { name: String },
     /// End a node as a crash would
-    Kill { name: String },
+    Kill {
+        name: String,
+        /// Only the Postgres of the node: its Patroni lives on
+        #[arg(long)]
+        server: bool,
+    },
+    /// Hand a shard over to another of its nodes, in order
+    Switchover { shard: String },
     /// Freeze a node
     Pause { name: String },
     /// Let a frozen node go on
@@ -62,6 +69,8 @@ enum Order {
     Restore { name: String },
     /// Add an instance of a service or a replica of a shard
     Add { name: String },
+    /// Add a shard like the last one; `reshard move --spread` gives it buckets
+    AddShard,
     /// Plan or make moves of buckets in every service: plan, move, isolate, status, abort (`reshard help` lists their options)
     Reshard {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true)]
@@ -111,7 +120,13 @@ fn run(order: Order) -> Result<ExitCode> {
         Order::Restart { name } => each(&open()?, &name, Stack::restart)?,
         Order::Start { name } => each(&open()?, &name, Stack::start)?,
         Order::Stop { name } => each(&open()?, &name, Stack::stop)?,
-        Order::Kill { name } => each(&open()?, &name, Stack::kill)?,
+        Order::Kill { name, server: true } => open()?.kill_server(&name)?,
+        Order::Kill { name, server: false } => each(&open()?, &name, Stack::kill)?,
+        Order::Switchover { shard } => {
+            open()?.switchover(&shard)?;
+            println!("{} leads {shard}.", open()?.leader(&shard)?.name);
+        }
+        Order::AddShard => println!("{} is ready: `stack reshard plan --spread` says what to move there.", open()?.add_shard(&show)?),
         Order::Pause { name } => each(&open()?, &name, Stack::pause)?,
         Order::Resume { name } => each(&open()?, &name, Stack::resume)?,
         Order::Cut { name } => each(&open()?, &name, Stack::cut)?,
@@ -128,14 +143,18 @@ fn up(folder: &Path, only: Only, options: &Options) -> Result<()> {
         Only::Infrastructure => Extent::Infrastructure,
         Only::Everything => Extent::Everything,
     };
-    // Whoever reads this may have gone; the stack starts all the same.
-    stack.up(extent, &|line| drop(writeln!(std::io::stdout(), "{line}")))?;
+    stack.up(extent, &show)?;
     let url = stack.url();
     if options.port.is_none() && stack.gave_way() {
         println!("\nPort 8080 was taken, so this stack has another one; PORT=… make up chooses it.");
     }
     println!("\nThe API   {url}/api\nIts docs  {url}/api/docs\n\n`make status` shows the nodes, `make down` ends them.");
     Ok(())
+}
+
+/// Whoever reads this may have gone; the stack starts all the same.
+fn show(line: &str) {
+    drop(writeln!(std::io::stdout(), "{line}"));
 }
 
 fn number<T: std::str::FromStr>(name: &str) -> Result<Option<T>> {
@@ -170,7 +189,8 @@ fn status(stack: &Stack) -> ExitCode {
 
 fn kind(node: &Node) -> &'static str {
     match node.kind {
-        Kind::Primary | Kind::Replica => "postgres",
+        Kind::Etcd => "etcd",
+        Kind::Postgres => "postgres",
         Kind::Redis => "redis",
         Kind::Envoy => "envoy",
         Kind::Service => "service",

@@ -6,10 +6,6 @@ use std::time::Duration;
 
 const BOUND: Duration = Duration::from_secs(2);
 
-pub fn listens(address: SocketAddr) -> bool {
-    TcpStream::connect_timeout(&address, BOUND).is_ok()
-}
-
 /// The status that a GET is answered with.
 pub fn http_status(address: SocketAddr, path: &str) -> Option<u16> {
     http_get(address, path).map(|(status, _)| status)

@@ -47,11 +47,6 @@ impl Record {
         self.stat().is_some()
     }
 
-    /// Not even a zombie is left.
-    pub fn vanished(&self) -> bool {
-        !self.alive() && !Path::new(&format!("/proc/{}", self.pid)).exists()
-    }
-
     /// Stopped by SIGSTOP.
     pub fn paused(&self) -> bool {
         self.stat().is_some_and(|stat| stat.state == 'T')
@@ -87,8 +82,16 @@ impl Record {
     }
 }
 
+/// How long to wait between two questions that cost nothing.
+pub const STEP: Duration = Duration::from_millis(20);
+
 /// Asks every 20 ms until the answer is yes or the time is up.
-pub fn poll(bound: Duration, mut done: impl FnMut() -> bool) -> bool {
+pub fn poll(bound: Duration, done: impl FnMut() -> bool) -> bool {
+    poll_every(STEP, bound, done)
+}
+
+/// The same with another step.
+pub fn poll_every(step: Duration, bound: Duration, mut done: impl FnMut() -> bool) -> bool {
     let end = Instant::now() + bound;
     loop {
         if done() {
@@ -97,12 +100,12 @@ pub fn poll(bound: Duration, mut done: impl FnMut() -> bool) -> bool {
         if Instant::now() >= end {
             return false;
         }
-        std::thread::sleep(Duration::from_millis(20));
+        std::thread::sleep(step);
     }
 }
 
 /// The stack's own servers whose working directory is `data` or lies in it: finds what a crash left without a record.
-/// Only known programs count, so a shell that someone opened there is left alone.
+/// Only known programs count, so a shell that someone opened there is left alone; Patroni is a module that Python runs.
 pub fn orphans(data: &Path, known: &[String]) -> Vec<Record> {
     pids().into_iter().filter(|pid| runs_under(*pid, data, known)).filter_map(Record::of).collect()
 }
@@ -110,8 +113,20 @@ pub fn orphans(data: &Path, known: &[String]) -> Vec<Record> {
 fn runs_under(pid: i32, data: &Path, known: &[String]) -> bool {
     let link = |name: &str| fs::read_link(format!("/proc/{pid}/{name}")).ok();
     let (Some(cwd), Some(program)) = (link("cwd"), link("exe")) else { return false };
-    let name = program.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    cwd.starts_with(data) && known.iter().any(|known| name.starts_with(known.as_str()))
+    if !cwd.starts_with(data) {
+        return false;
+    }
+    let mut name = program.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    if name.starts_with("python") {
+        name = module(pid).unwrap_or_default();
+    }
+    known.iter().any(|known| name.starts_with(known.as_str()))
+}
+
+fn module(pid: i32) -> Option<String> {
+    let line = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
+    let mut words = line.split(|byte| *byte == 0).skip_while(|word| *word != b"-m");
+    words.nth(1).map(|name| String::from_utf8_lossy(name).into_owned())
 }
 
 fn pids() -> Vec<i32> {

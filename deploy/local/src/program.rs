@@ -24,6 +24,8 @@ pub struct Program {
     pub log: PathBuf,
     /// The ordinary user to become, when the stack runs as root and the program refuses that.
     pub user: Option<String>,
+    /// The group to belong to, by number, when the stack runs as root: what a node sends can be told by it.
+    pub group: Option<u32>,
 }
 
 impl Program {
@@ -33,9 +35,7 @@ impl Program {
         let log =
             File::options().create(true).append(true).open(&self.log).with_context(|| format!("cannot write {}", self.log.display()))?;
         let mut command = Command::new("setsid");
-        if let Some(user) = &self.user {
-            command.args(become_user(user));
-        }
+        command.args(self.become_other());
         command.arg(&self.path).args(&self.args).current_dir(&self.cwd);
         command.env_clear().env("PATH", search_path()).env("LANG", "C.UTF-8").env("HOME", &self.cwd).envs(&self.env);
         command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
@@ -47,6 +47,18 @@ impl Program {
         Ok(record)
     }
 
+    /// The prefix of a command line that gives up root, or only root's group.
+    fn become_other(&self) -> Vec<String> {
+        let user = self.user.iter().map(|user| format!("--reuid={user}"));
+        let group = self.group.map(|group| group.to_string()).or_else(|| self.user.clone()).map(|group| format!("--regid={group}"));
+        let mut prefix: Vec<String> = user.chain(group).collect();
+        if !prefix.is_empty() {
+            prefix.insert(0, "setpriv".into());
+            prefix.extend(["--clear-groups".into(), "--".into()]);
+        }
+        prefix
+    }
+
     /// One number for executable, arguments and configuration: differs when a node would be started differently today.
     pub fn made_of(&self) -> u64 {
         let mut hash = DefaultHasher::new();
@@ -55,11 +67,6 @@ impl Program {
         (&self.path, built, &self.args, &self.env, &self.config).hash(&mut hash);
         hash.finish()
     }
-}
-
-/// The prefix of a command line that gives up root for an ordinary user.
-pub fn become_user(user: &str) -> Vec<String> {
-    vec!["setpriv".into(), format!("--reuid={user}"), format!("--regid={user}"), "--clear-groups".into(), "--".into()]
 }
 
 /// Debian keeps servers in sbin, which an ordinary user's PATH lacks.

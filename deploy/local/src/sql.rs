@@ -8,9 +8,9 @@ use std::time::Duration;
 use anyhow::Result;
 
 use crate::command;
-use crate::postgres::{SUPERUSER, bin};
+use crate::postgres::{SUPERUSER, newest};
 use crate::stack::Stack;
-use crate::topology::{Kind, Node};
+use crate::topology::Node;
 
 /// What a node said before this line is settled. Its own first line comes too late: it is read right after the start.
 const STARTS: &str = "--- started by the stack";
@@ -18,9 +18,8 @@ const STARTS: &str = "--- started by the stack";
 const BOUND: Duration = Duration::from_secs(75);
 
 impl Stack {
-    /// Roles and databases of a shard, on its primary; changes nothing the second time.
+    /// The services' roles and databases, on a shard's primary; changes nothing the second time.
     pub(crate) fn bootstrap(&self, primary: &Node) -> Result<()> {
-        self.script(primary, "bootstrap.sql", &[("STACK_REPLICATION_PASSWORD", &self.secret("replicator")?)])?;
         for service in &self.topology.services {
             let secret = self.secret(&service.name)?;
             self.script(primary, "service.sql", &[("STACK_SERVICE", &service.name), ("STACK_PASSWORD", &secret)])?;
@@ -40,19 +39,6 @@ impl Stack {
         psql.stdin(Stdio::null()).args(["--tuples-only", "--no-align", "--command", sql]);
         let output = command::output(&mut psql, "psql", BOUND).ok()?;
         output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
-    }
-
-    /// A primary that takes writes, a replica that receives them.
-    pub(crate) fn postgres_ready(&self, node: &Node) -> bool {
-        let says_yes = |node: &Node, question: &str| self.ask_postgres(node, question).as_deref() == Some("t");
-        if !crate::probe::listens(node.address) {
-            return false;
-        }
-        if node.kind == Kind::Primary {
-            return says_yes(node, "SELECT NOT pg_is_in_recovery()");
-        }
-        says_yes(node, "SELECT pg_is_in_recovery() AND EXISTS (SELECT FROM pg_stat_wal_receiver WHERE status = 'streaming')")
-            && self.primary(&node.group).is_ok_and(|primary| says_yes(&primary, &streams(&node.name)))
     }
 
     /// Whether a replica asks for a part of the log that its primary has deleted: it would ask for ever.
@@ -77,15 +63,10 @@ impl Stack {
     }
 
     fn psql(&self, node: &Node) -> Result<Command> {
-        let mut command = Command::new(bin("psql")?);
+        let mut command = Command::new(newest()?.join("psql"));
         command.env("PGPASSWORD", self.secret(SUPERUSER)?).env("PGCONNECT_TIMEOUT", "3").env("PGOPTIONS", "-c statement_timeout=60s");
         command.args(["--no-psqlrc", "--quiet", "--no-password", "--set=ON_ERROR_STOP=1", "--username", SUPERUSER, "--dbname=postgres"]);
         command.arg(format!("--host={}", node.address.ip()));
         Ok(command)
     }
-}
-
-/// The primary's word counts: a replica believes that it streams until it hears that what it needs was deleted.
-fn streams(replica: &str) -> String {
-    format!("SELECT EXISTS (SELECT FROM pg_stat_replication WHERE application_name = '{replica}' AND state = 'streaming')")
 }

@@ -62,7 +62,8 @@ impl Stack {
 
     fn assemble(folder: PathBuf, state: State) -> Result<Self> {
         let project = find_project(&folder)?;
-        let topology = Topology::load(&project.join("deploy/local/topologies"), &state.topology)?;
+        let mut topology = Topology::load(&project.join("deploy/local/topologies"), &state.topology)?;
+        topology.grow(state.shards);
         Ok(Self { folder, project, state, topology })
     }
 
@@ -183,6 +184,7 @@ fn next_state(folder: &Path, options: &Options, before: Option<State>) -> Result
         topology,
         data,
         replica_delay_ms: options.replica_delay_ms.or(before.as_ref().map(|state| state.replica_delay_ms)).unwrap_or(0),
+        shards: before.as_ref().map_or(0, |state| state.shards),
         extra: before.map(|state| state.extra).unwrap_or_default(),
     })
 }

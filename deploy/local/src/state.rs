@@ -21,6 +21,9 @@ pub struct State {
     pub replica_delay_ms: u64,
     /// How many nodes were added to a shard or service.
     pub extra: BTreeMap<String, u8>,
+    /// How many shards were added.
+    #[serde(default)]
+    pub shards: u8,
 }
 
 impl State {

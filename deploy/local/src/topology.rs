@@ -13,6 +13,7 @@ use crate::block::Block;
 #[serde(deny_unknown_fields)]
 pub struct Topology {
     pub envoy: Single,
+    pub etcd: Single,
     pub redis: Vec<Named>,
     pub shards: Vec<Shard>,
     pub services: Vec<Service>,
@@ -52,8 +53,9 @@ pub struct Service {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    Primary,
-    Replica,
+    Etcd,
+    /// Which of a shard's nodes is the primary changes while it runs.
+    Postgres,
     Redis,
     Envoy,
     Service,
@@ -77,7 +79,7 @@ impl Node {
     }
 
     pub fn is_postgres(&self) -> bool {
-        matches!(self.kind, Kind::Primary | Kind::Replica)
+        self.kind == Kind::Postgres
     }
 }
 
@@ -86,6 +88,15 @@ impl Topology {
         let path = folder.join(format!("{name}.toml"));
         let text = std::fs::read_to_string(&path).with_context(|| format!("there is no topology {name}: {}", path.display()))?;
         toml::from_str(&text).with_context(|| format!("{} is not a topology", path.display()))
+    }
+
+    /// Adds shards like the last one, each ten addresses further.
+    pub fn grow(&mut self, shards: u8) {
+        for _ in 0..shards {
+            let Some(last) = self.shards.last().cloned() else { return };
+            let name = format!("s{}", self.shards.len() + 1);
+            self.shards.push(Shard { name, host: last.host + 10, ..last });
+        }
     }
 
     /// Every node; `extra` holds how many were added to a shard or service since.
@@ -97,11 +108,10 @@ impl Topology {
             kind,
             address: SocketAddr::new(block.address(host).into(), port),
         };
-        let mut nodes = vec![];
+        let mut nodes = vec![node("etcd".into(), "etcd", Kind::Etcd, self.etcd.host, 2379)];
         for shard in &self.shards {
             for n in 0..=shard.replicas + more(&shard.name) {
-                let kind = if n == 0 { Kind::Primary } else { Kind::Replica };
-                nodes.push(node(format!("{}-{}", shard.name, n + 1), &shard.name, kind, shard.host + n, 5432));
+                nodes.push(node(format!("{}-{}", shard.name, n + 1), &shard.name, Kind::Postgres, shard.host + n, 5432));
             }
         }
         nodes.extend(self.redis.iter().map(|redis| node(redis.name.clone(), &redis.name, Kind::Redis, redis.host, 6379)));
@@ -127,7 +137,7 @@ mod tests {
 
         let addresses: std::collections::BTreeSet<_> = nodes.iter().map(|node| node.address.ip()).collect();
         assert_eq!(addresses.len(), nodes.len());
-        assert_eq!(nodes.len(), 6 + 2 + 7 + 1);
+        assert_eq!(nodes.len(), 1 + 6 + 2 + 7 + 1);
     }
 
     #[test]

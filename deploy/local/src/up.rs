@@ -16,7 +16,7 @@ pub enum Extent {
 }
 
 /// Gets a line for every step.
-type Report<'a> = &'a (dyn Fn(&str) + Sync);
+pub(crate) type Report<'a> = &'a (dyn Fn(&str) + Sync);
 
 impl Stack {
     /// Starts what is not running, and brings to today's build and settings what is.
@@ -41,17 +41,42 @@ impl Stack {
         let start = |node: &Node| {
             self.refresh(node, report)?;
             self.start(&node.name)?;
-            if node.kind == Kind::Primary {
-                self.bootstrap(node)?;
-            }
             report(&ready(node));
             Ok(())
         };
         // A service that is not there yet has no endpoint; Envoy reads the files at its start.
         self.publish_endpoints(None)?;
-        together(&of(&[Kind::Primary, Kind::Redis, Kind::Envoy]), start)?;
-        together(&of(&[Kind::Replica]), start)?;
+        together(&of(&[Kind::Etcd]), start)?;
+        let shards: Vec<String> = self.topology.shards.iter().map(|shard| shard.name.clone()).collect();
+        let rest = of(&[Kind::Redis, Kind::Envoy]);
+        let others = || together(&rest, start);
+        in_parallel(
+            shards
+                .iter()
+                .map(|shard| -> Work<'_> { Box::new(move || self.shard(shard, report)) })
+                .chain([Box::new(others) as Work<'_>])
+                .collect(),
+        )?;
         self.write_description()
+    }
+
+    /// The first node of a new shard makes its data, the others copy it. Those of an old one need each other to agree who leads.
+    fn shard(&self, shard: &str, report: Report) -> Result<()> {
+        let nodes = self.group(Kind::Postgres, shard);
+        let nodes: Vec<&Node> = nodes.iter().collect();
+        let new = nodes.iter().all(|node| !self.pgdata(node).exists());
+        if new {
+            self.start(&nodes[0].name)?;
+            report(&ready(nodes[0]));
+        }
+        let launched = |node: &Node| {
+            self.refresh(node, report)?;
+            self.launch(node)
+        };
+        together(&nodes, launched)?;
+        together(&nodes[usize::from(new)..], |node| self.settle(node).map(|()| report(&ready(node))))?;
+        self.refresh_cluster(shard, new)?;
+        self.bootstrap(&self.leader(shard)?)
     }
 
     /// What runs is replaced one by one, so that every service goes on answering.
@@ -73,10 +98,10 @@ impl Stack {
         Ok(())
     }
 
-    /// A running node with other settings than today's: Postgres reads them, the others end, to be started anew.
+    /// A running node with other settings than today's: Patroni reads them, the others end, to be started anew.
     fn refresh(&self, node: &Node, report: Report) -> Result<()> {
         if node.is_postgres() {
-            return self.refresh_postgres(node);
+            return self.refresh_patroni(node);
         }
         if self.outdated(node)? {
             report(&format!("{} has other settings now and is started again", node.name));
@@ -92,8 +117,16 @@ fn ready(node: &Node) -> String {
 
 /// The same for every node, at once; all failures in one error.
 pub(crate) fn together(nodes: &[&Node], work: impl Fn(&Node) -> Result<()> + Sync) -> Result<()> {
+    let work = &work;
+    in_parallel(nodes.iter().map(|node| -> Work<'_> { Box::new(move || work(node)) }).collect())
+}
+
+type Work<'a> = Box<dyn FnOnce() -> Result<()> + Send + 'a>;
+
+/// Does all of it at once; all failures in one error.
+fn in_parallel(work: Vec<Work<'_>>) -> Result<()> {
     let failures: Vec<String> = std::thread::scope(|scope| {
-        let running: Vec<_> = nodes.iter().map(|node| scope.spawn(|| work(node))).collect();
+        let running: Vec<_> = work.into_iter().map(|work| scope.spawn(work)).collect();
         let outcomes = running.into_iter().map(|thread| thread.join().unwrap_or_else(|_| Err(anyhow!("a thread panicked"))));
         outcomes.filter_map(|outcome| outcome.err().map(|error| format!("{error:#}"))).collect()
     });

@@ -3,7 +3,7 @@ use std::time::{Duration, SystemTime};
 use anyhow::Context;
 use sqlx::{AssertSqlSafe, ConnectOptions, PgConnection, postgres::PgConnectOptions};
 
-use crate::Stack;
+use crate::{PostgresShard, Stack};
 
 /// Leftovers of killed tests are swept after this long: no test runs longer.
 const KEEP: Duration = Duration::from_hours(1);
@@ -25,6 +25,20 @@ pub(crate) async fn connect(stack: &Stack, address: &str, database: &str) -> any
         .map_err(anyhow::Error::from)
         .and_then(|connected| Ok(connected?))
         .with_context(|| format!("{address} does not answer: run `make up` first"))
+}
+
+/// The nodes of a shard, the one that is the primary now before the others.
+pub(crate) async fn primary_first(stack: &Stack, shard: &PostgresShard) -> anyhow::Result<Vec<String>> {
+    let mut nodes = shard.nodes.clone();
+    for place in 0..nodes.len() {
+        // A node that does not answer is no primary.
+        let Ok(mut node) = connect(stack, &nodes[place], "postgres").await else { continue };
+        if !sqlx::query_scalar::<_, bool>("select pg_is_in_recovery()").fetch_one(&mut node).await? {
+            nodes.swap(0, place);
+            return Ok(nodes);
+        }
+    }
+    anyhow::bail!("{} has no primary now: `stack heal` brings its nodes back", shard.name)
 }
 
 /// Runs one statement whose names the kit made itself, so that they need no quoting.

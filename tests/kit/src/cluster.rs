@@ -7,7 +7,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::{
     Stack,
-    admin::{connect, fresh_name, run, sweep},
+    admin::{connect, fresh_name, primary_first, run, sweep},
     template,
 };
 
@@ -39,12 +39,12 @@ impl TestCluster {
         ensure!((1..=stack.postgres.len()).contains(&count), "the stack has {} shards, not {count}", stack.postgres.len());
         let template = template::name(owner, &migrations());
         let name = fresh_name();
-        let shards = stack.postgres[..count].iter().map(|shard| ShardSettings {
-            name: shard.name.clone(),
-            nodes: std::iter::once(&shard.primary).chain(&shard.replicas).cloned().collect(),
-        });
+        let mut shards = vec![];
+        for shard in &stack.postgres[..count] {
+            shards.push(ShardSettings { name: shard.name.clone(), nodes: primary_first(&stack, shard).await? });
+        }
         // From here on Drop cleans up, also after a failure half way.
-        let cluster = Self { settings: settings(&stack, &name), shards: shards.collect(), name, stack };
+        let cluster = Self { settings: settings(&stack, &name), shards, name, stack };
         for primary in cluster.primaries() {
             template::ensure(&cluster.stack, primary, &template, migrations).await?;
             let mut admin = connect(&cluster.stack, primary, "postgres").await?;

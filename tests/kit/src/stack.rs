@@ -29,9 +29,8 @@ pub struct Stack {
 #[derive(Clone, Debug, Deserialize)]
 pub struct PostgresShard {
     pub name: String,
-    pub primary: String,
-    #[serde(default)]
-    pub replicas: Vec<String>,
+    /// Which of them is the primary changes.
+    pub nodes: Vec<String>,
 }
 
 /// One running instance of a service.

@@ -30,7 +30,7 @@ pub struct Instance {
 
 #[derive(Debug, Deserialize)]
 pub struct Shard {
-    pub primary: String,
+    pub nodes: Vec<String>,
 }
 
 impl Stack {

@@ -35,7 +35,7 @@ async fn within(version: impl Future<Output = anyhow::Result<String>>) -> Option
 
 async fn postgres(stack: &Stack) -> anyhow::Result<String> {
     let shard = stack.postgres.first().ok_or_else(|| anyhow::anyhow!("no shard"))?;
-    let (host, port) = shard.primary.rsplit_once(':').unwrap_or((&shard.primary, "5432"));
+    let (host, port) = shard.nodes.first().and_then(|node| node.rsplit_once(':')).ok_or_else(|| anyhow::anyhow!("no node"))?;
     let options = PgConnectOptions::new_without_pgpass().host(host).port(port.parse()?).database("postgres");
     let options = options.username(&stack.postgres_user).password(&stack.postgres_password);
     let mut connection = PgConnection::connect_with(&options).await?;

@@ -4,7 +4,7 @@ use crate::own::Own;
 
 pub fn a_stale_lock_file_keeps_no_primary_down(own: &Own) {
     own.stack.kill("s2-1").expect("it dies");
-    let file = own.folder.join("data/s2-1/postmaster.pid");
+    let file = own.folder.join("data/s2-1/pgdata/postmaster.pid");
     let text = fs::read_to_string(&file).expect("a killed Postgres leaves it");
     // The pid belongs to a stranger by now, of the same user: another node.
     let (_, rest) = text.split_once('\n').expect("it has lines");
@@ -37,7 +37,7 @@ pub fn data_survives_an_end_without_a_readable_state(own: &Own) {
     assert_eq!(own.processes(), Vec::<String>::new());
     fs::write(&state, kept).expect("is written");
     own.start_all();
-    assert_eq!(own.sql("s1-1", "SELECT what FROM kept"), "yes");
+    assert_eq!(own.sql(&own.leader("s1"), "SELECT what FROM kept"), "yes");
 }
 
 pub fn clean_leaves_nothing_and_can_be_repeated(own: &Own) {

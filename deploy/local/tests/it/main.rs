@@ -3,6 +3,7 @@
 
 mod copies;
 mod crash;
+mod failover;
 mod faults;
 mod gateway;
 mod own;
@@ -24,6 +25,10 @@ fn a_stack_starts_heals_changes_and_leaves_nothing() {
     settings::another_delay_reaches_running_replicas(&mut own);
     settings::another_port_reaches_a_running_envoy(&mut own);
     settings::a_taken_port_is_refused(&own);
+    failover::another_node_leads_when_a_server_dies(&own);
+    failover::a_shard_is_handed_over(&own);
+    failover::a_cut_node_reaches_nobody(&own);
+    failover::a_shard_is_added(&mut own);
     crash::a_stale_lock_file_keeps_no_primary_down(&own);
     crash::what_a_crash_left_is_ended_before_a_start(&own);
     crash::data_survives_an_end_without_a_readable_state(&own);

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use magnitude_stack::{Extent, Options, Stack};
+use magnitude_stack::{Extent, Health, Options, Stack};
 use serde_json::Value;
 
 /// Deletes all of the stack at the end, also of a test that failed.
@@ -58,6 +58,17 @@ impl Own {
         self.stack.url().replace("http://localhost", "127.0.0.1")
     }
 
+    /// The name of the node that takes a shard's writes.
+    pub fn leader(&self, shard: &str) -> String {
+        self.stack.leader(shard).expect("somebody leads").name
+    }
+
+    /// Waits until a node is well again by itself.
+    pub fn wait_ready(&self, node: &str) {
+        let node = self.stack.node(node).expect("there is such a node");
+        eventually("the node is ready", || self.stack.health(&node) == Health::Ready);
+    }
+
     /// What a Postgres node answers.
     pub fn sql(&self, node: &str, sql: &str) -> String {
         let versions = fs::read_dir("/usr/lib/postgresql").expect("Postgres is installed").flatten();
@@ -92,11 +103,11 @@ impl Drop for Own {
     }
 }
 
-/// Waits until `state` holds, at most 20 seconds.
+/// Waits until `state` holds, at most a minute.
 pub fn eventually(what: &str, state: impl Fn() -> bool) {
-    let limit = Instant::now() + Duration::from_secs(20);
+    let limit = Instant::now() + Duration::from_secs(60);
     while !state() {
-        assert!(Instant::now() < limit, "{what}: not within 20 s");
+        assert!(Instant::now() < limit, "{what}: not within a minute");
         std::thread::sleep(Duration::from_millis(20));
     }
 }

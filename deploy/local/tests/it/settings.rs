@@ -9,8 +9,11 @@ pub fn another_delay_reaches_running_replicas(own: &mut Own) {
 
     own.change(&Options { replica_delay_ms: Some(500), ..Options::default() });
 
-    eventually("the replica applies late", || own.sql("s1-2", "SHOW recovery_min_apply_delay") == "500ms");
-    assert_eq!(own.sql("s1-1", "SHOW recovery_min_apply_delay"), "0");
+    let leader = own.leader("s1");
+    for node in ["s1-1", "s1-2", "s1-3"].into_iter().filter(|node| *node != leader) {
+        eventually("the replica applies late", || own.sql(node, "SHOW recovery_min_apply_delay") == "500ms");
+    }
+    assert_eq!(own.sql(&leader, "SHOW recovery_min_apply_delay"), "0");
     assert_eq!(own.pids(), before, "reading the settings again is enough");
 }
 
