@@ -105,7 +105,7 @@ impl Drop for Own {
 
 /// Waits until `state` holds, at most a minute.
 pub fn eventually(what: &str, state: impl Fn() -> bool) {
-    let limit = Instant::now() + Duration::from_secs(60);
+    let limit = Instant::now() + Duration::from_mins(1);
     while !state() {
         assert!(Instant::now() < limit, "{what}: not within a minute");
         std::thread::sleep(Duration::from_millis(20));
