@@ -1,0 +1,8 @@
+#![doc = include_str!("../README.md")]
+
+pub mod check;
+pub mod databases;
+pub mod frozen;
+pub mod load;
+pub mod owners;
+pub mod run;
