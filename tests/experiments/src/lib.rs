@@ -5,4 +5,7 @@ pub mod databases;
 pub mod frozen;
 pub mod load;
 pub mod owners;
+pub mod probe;
+pub mod reshard;
+pub mod resharding;
 pub mod run;
