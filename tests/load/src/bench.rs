@@ -66,6 +66,8 @@ impl Bench {
                 same_bytes(&http, base, route).await?;
             }
         }
+        let mut versions = versions::of(stack).await;
+        versions.insert("oha".to_owned(), oha.version.clone());
         let report = Report {
             claim: "bench".to_owned(),
             title: "articles answers reads at a share of the rate of a constant answer".to_owned(),
@@ -73,7 +75,7 @@ impl Bench {
                 "make bench: load bench --rounds {} --seconds {} --connections {}",
                 self.rounds, self.seconds, self.connections
             ),
-            versions: versions::of(stack, &oha.version).await,
+            versions,
             figures,
         };
         report.write(&self.report)

@@ -1,18 +1,10 @@
-#![doc = include_str!("../README.md")]
-
-mod bench;
-mod client;
-mod fill;
-mod oha;
-mod reads;
-mod report;
-mod stack;
-mod versions;
+//! `load`: data, reads and the bench for a stack on this machine.
 
 use std::time::Duration;
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
+use magnitude_load::{bench, fill, reads, stack};
 
 /// Data, reads and the bench for a stack on this machine.
 #[derive(Parser)]

@@ -1,6 +1,6 @@
 //! What an experiment leaves behind.
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{collections::BTreeMap, fmt, fs, path::Path};
 
 use anyhow::Context;
 use serde::Serialize;
@@ -19,16 +19,40 @@ pub struct Figure {
     pub name: String,
     pub value: f64,
     pub unit: &'static str,
-    /// Null: measured and shown, with no figure to reach.
+    /// The most that it may be. Null: measured and shown, with no figure to reach.
     pub goal: Option<f64>,
     pub reached: Option<bool>,
 }
 
 impl Figure {
-    pub fn shown(name: String, value: f64, unit: &'static str) -> Self {
+    pub fn shown(name: impl Into<String>, value: f64, unit: &'static str) -> Self {
         // Four digits: more would claim a precision that no run repeats.
         let value = (value * 10_000.0).round() / 10_000.0;
-        Self { name, value, unit, goal: None, reached: None }
+        Self { name: name.into(), value, unit, goal: None, reached: None }
+    }
+
+    /// Reached when the value is no more than the goal.
+    pub fn at_most(name: impl Into<String>, value: f64, unit: &'static str, goal: f64) -> Self {
+        Self { goal: Some(goal), reached: Some(value <= goal), ..Self::shown(name, value, unit) }
+    }
+
+    /// A count of what must not happen at all.
+    pub fn none_of(name: impl Into<String>, count: usize) -> Self {
+        // Exact up to 2^53.
+        #[expect(clippy::cast_precision_loss, reason = "nothing is counted that far")]
+        Self::at_most(name, count as f64, "count", 0.0)
+    }
+}
+
+/// `name: value unit (at most goal: reached)`.
+impl fmt::Display for Figure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {} {}", self.name, self.value, self.unit)?;
+        match (self.goal, self.reached) {
+            (Some(goal), Some(true)) => write!(f, " (at most {goal}: reached)"),
+            (Some(goal), _) => write!(f, " (at most {goal}: MISSED)"),
+            (None, _) => Ok(()),
+        }
     }
 }
 
@@ -36,7 +60,7 @@ impl Report {
     /// Prints one line a figure and writes the file, whole or not at all.
     pub fn write(&self, path: &Path) -> anyhow::Result<()> {
         for figure in &self.figures {
-            println!("{}: {} {}", figure.name, figure.value, figure.unit);
+            println!("{figure}");
         }
         if let Some(folder) = path.parent() {
             fs::create_dir_all(folder).with_context(|| format!("{} cannot be made", folder.display()))?;
@@ -44,5 +68,17 @@ impl Report {
         let half = path.with_extension("json.tmp");
         fs::write(&half, serde_json::to_string_pretty(self)? + "\n").with_context(|| format!("{} cannot be written", half.display()))?;
         fs::rename(&half, path).with_context(|| format!("{} cannot be written", path.display()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Figure;
+
+    #[test]
+    fn a_figure_says_whether_its_goal_was_reached() {
+        assert_eq!(Figure::at_most("gap", 1.23456, "s", 2.0).to_string(), "gap: 1.2346 s (at most 2: reached)");
+        assert_eq!(Figure::none_of("lost", 1).to_string(), "lost: 1 count (at most 0: MISSED)");
+        assert_eq!(Figure::shown("rate", 5.0, "1/s").to_string(), "rate: 5 1/s");
     }
 }

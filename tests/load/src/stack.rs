@@ -1,6 +1,11 @@
 //! Where the stack listens, as `stack up` described it.
 
-use std::{collections::BTreeMap, fs, net::IpAddr, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    fs,
+    net::IpAddr,
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Context, ensure};
 use serde::Deserialize;
@@ -28,15 +33,23 @@ pub struct Instance {
     pub public: String,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 pub struct Shard {
+    #[serde(default)]
+    pub name: String,
+    /// Which of them is the primary changes.
     pub nodes: Vec<String>,
 }
 
 impl Stack {
+    /// From the file that `MAGNITUDE_TEST_STACK` names, or `.stack/test.json`.
     pub fn load() -> anyhow::Result<Self> {
         let path = std::env::var_os("MAGNITUDE_TEST_STACK").map_or_else(|| PathBuf::from(".stack/test.json"), PathBuf::from);
-        let text = fs::read_to_string(&path).with_context(|| format!("no stack described by {}; `make up` starts one", path.display()))?;
+        Self::read(&path)
+    }
+
+    pub fn read(path: &Path) -> anyhow::Result<Self> {
+        let text = fs::read_to_string(path).with_context(|| format!("no stack described by {}; `make up` starts one", path.display()))?;
         let stack: Self = serde_json::from_str(&text).with_context(|| format!("{} does not describe a stack", path.display()))?;
         stack.refuse_other_machines()?;
         Ok(stack)

@@ -13,9 +13,9 @@ use crate::stack::Stack;
 
 const PATIENCE: Duration = Duration::from_secs(5);
 
-pub async fn of(stack: &Stack, oha: &str) -> BTreeMap<String, String> {
+/// By name.
+pub async fn of(stack: &Stack) -> BTreeMap<String, String> {
     let found = [
-        ("oha", Some(oha.to_owned())),
         ("envoy", within(envoy()).await),
         ("build", build()),
         ("processor", line_of("/proc/cpuinfo", "model name")),

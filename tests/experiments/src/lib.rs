@@ -1,0 +1,11 @@
+#![doc = include_str!("../README.md")]
+
+pub mod check;
+pub mod databases;
+pub mod frozen;
+pub mod load;
+pub mod owners;
+pub mod probe;
+pub mod reshard;
+pub mod resharding;
+pub mod run;

@@ -1,0 +1,24 @@
+//! `experiment`: breaks the running stack on purpose and measures what its clients notice.
+
+use clap::{Parser, Subcommand};
+use magnitude_experiments::{resharding, run::Options};
+
+#[derive(Parser)]
+#[command(name = "experiment", about = "Breaks the running stack on purpose and measures what its clients notice")]
+struct Command {
+    #[command(subcommand)]
+    claim: Claim,
+}
+
+#[derive(Subcommand)]
+enum Claim {
+    /// Buckets move to another shard while everybody writes
+    Resharding(Options),
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    match Command::parse().claim {
+        Claim::Resharding(options) => resharding::run(&options).await,
+    }
+}

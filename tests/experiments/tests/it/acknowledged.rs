@@ -1,0 +1,69 @@
+use magnitude_experiments::check;
+use magnitude_ids::Id;
+use magnitude_kit::eventually;
+use serde_json::Value;
+
+use crate::stage::{Published, Stage};
+
+const TAKE: &str = "delete from articles where bucket = $1 and id = $2 returning to_jsonb(articles)";
+const GIVE_BACK: &str = "insert into articles select * from jsonb_populate_record(null::articles, $1)";
+const AGAIN: &str = "
+    insert into articles select (jsonb_populate_record(null::articles, to_jsonb(a) || jsonb_build_object('id', $3::bigint))).*
+    from articles a where bucket = $1 and id = $2";
+const REMOVE: &str = "delete from articles where bucket = $1 and id = $2";
+
+#[tokio::test]
+async fn a_lost_acknowledged_article_is_reported() {
+    let stage = Stage::enter().await;
+    let record = stage.load().await;
+    let before = check::acknowledged(&record).await.expect("the API answers");
+    let Published { id, bucket, shard, article, .. } = stage.published(&record);
+    let mut primary = stage.unguarded(shard, "articles").await;
+
+    let row: Value =
+        sqlx::query_scalar(TAKE).bind(bucket.as_i16()).bind(id.as_i64()).fetch_one(&mut primary).await.expect("the row is there");
+    // A replica may show it for a moment, and the cache then longer.
+    let mut found = Vec::new();
+    for _ in 0..50 {
+        stage.forget(id).await;
+        found = check::acknowledged(&record).await.expect("the API answers");
+        if found.len() > 1 {
+            break;
+        }
+    }
+    sqlx::query(GIVE_BACK).bind(row).execute(&mut primary).await.expect("the row goes back");
+    eventually("the article is found again", async || {
+        stage.forget(id).await;
+        check::acknowledged(&record).await.is_ok_and(|found| found.is_empty())
+    })
+    .await;
+
+    assert_eq!(before, Vec::<String>::new());
+    assert!(found.iter().any(|told| told.starts_with(&format!("{}: 0 times", article.title))), "{found:?}");
+    assert!(found.iter().any(|told| told.starts_with(&format!("{}: not found", article.title))), "{found:?}");
+}
+
+#[tokio::test]
+async fn a_doubled_article_is_reported() {
+    let stage = Stage::enter().await;
+    let record = stage.load().await;
+    let before = check::acknowledged(&record).await.expect("the API answers");
+    let Published { id, bucket, shard, article, .. } = stage.published(&record);
+    let mut primary = stage.unguarded(shard, "articles").await;
+    let copy = Id::from_i64(id.as_i64() ^ 1).expect("it is not negative");
+
+    sqlx::query(AGAIN).bind(bucket.as_i16()).bind(id.as_i64()).bind(copy.as_i64()).execute(&mut primary).await.expect("it is copied");
+    let twice = format!("{}: 2 times", article.title);
+    let mut found = Vec::new();
+    for _ in 0..50 {
+        found = check::acknowledged(&record).await.expect("the API answers");
+        if found.iter().any(|told| told.starts_with(&twice)) {
+            break;
+        }
+    }
+    sqlx::query(REMOVE).bind(bucket.as_i16()).bind(copy.as_i64()).execute(&mut primary).await.expect("it is removed");
+    stage.forget(copy).await;
+
+    assert_eq!(before, Vec::<String>::new());
+    assert!(found.iter().any(|told| told.starts_with(&twice)), "{found:?}");
+}

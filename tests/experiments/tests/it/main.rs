@@ -1,0 +1,8 @@
+//! Each checker finds the fault that it is there for, and is silent without it. What a test breaks it mends before it judges.
+
+mod acknowledged;
+mod counters;
+mod names;
+mod own_reads;
+mod owners;
+mod stage;

@@ -1,0 +1,92 @@
+//! The running stack, one test at a time, and what a short load left on it.
+
+use std::time::Duration;
+
+use magnitude_experiments::{
+    databases::Databases,
+    load::{Article, Author, Load, Outcome, Record, Settings, bucket_of},
+    owners::Owners,
+};
+use magnitude_ids::{Bucket, Id};
+use magnitude_kit::eventually;
+use magnitude_load::stack::Stack;
+use sqlx::PgConnection;
+use tokio::sync::{Mutex, MutexGuard};
+
+/// A planted fault would be found by the checker of another test.
+static TURN: Mutex<()> = Mutex::const_new(());
+
+pub struct Stage {
+    pub stack: Stack,
+    pub databases: Databases,
+    pub owners: Owners,
+    _turn: MutexGuard<'static, ()>,
+}
+
+/// An acknowledged article and where it lives.
+pub struct Published {
+    pub id: Id,
+    pub bucket: Bucket,
+    pub shard: usize,
+    pub article: Article,
+    pub author: Author,
+}
+
+impl Stage {
+    pub async fn enter() -> Self {
+        let turn = TURN.lock().await;
+        let stack = Stack::load().expect("a stack runs");
+        let databases = Databases::of(&stack);
+        let owners = Owners::read(&databases).await.expect("the shards answer");
+        Self { stack, databases, owners, _turn: turn }
+    }
+
+    /// Lets a few sessions work until they have written something of everything.
+    pub async fn load(&self) -> Record {
+        let settings = Settings { sessions: 2, per_shard: 1, pause: Duration::from_millis(5), ..Settings::new(1) };
+        let load = Load::start(&self.stack.url, self.owners.clone(), &settings).await.expect("the sessions sign in");
+        eventually("forty acknowledged writes", async || load.history().writes(load.history().whole(), |_| true).count() >= 40).await;
+        load.stop().await.expect("no session panicked")
+    }
+
+    /// A connection that passes every guard.
+    pub async fn unguarded(&self, shard: usize, service: &str) -> PgConnection {
+        let mut primary = self.databases.primary(shard, service).await.expect("the primary answers");
+        sqlx::query("set session_replication_role = replica").execute(&mut primary).await.expect("it is the superuser's");
+        primary
+    }
+
+    /// Drops what the cache has of an article, tombstones included.
+    pub async fn forget(&self, article: Id) {
+        let mut cache = self.cache().await;
+        let keys = [entry(article), format!("cache:articles:head:{article}")];
+        redis::cmd("DEL").arg(&keys).exec_async(&mut cache).await.expect("the cache answers");
+    }
+
+    pub async fn cache(&self) -> redis::aio::MultiplexedConnection {
+        let url = format!("redis://:{}@{}/", self.stack.redis_password, self.stack.cache);
+        let client = redis::Client::open(url).expect("it is an address");
+        client.get_multiplexed_async_connection().await.expect("the cache answers")
+    }
+
+    pub fn published(&self, record: &Record) -> Published {
+        let author = &record.authors[0];
+        let of = |article: &Article| Some((article.slug.clone()?, article.clone()));
+        let mut acknowledged = author.articles.iter().filter(|article| article.published == Outcome::Ok && !article.doubtful);
+        let (slug, article) = acknowledged.find_map(of).expect("every session begins with an article");
+        let bucket = bucket_of(&slug).expect("a slug ends with an id");
+        let id = slug.rsplit('-').next().and_then(|id| id.parse().ok()).expect("a slug ends with an id");
+        let shard = self.owners.number("articles", bucket).expect("it has an owner");
+        Published { id, bucket, shard, article, author: author.clone() }
+    }
+}
+
+/// The cache's entry of an article.
+pub fn entry(article: Id) -> String {
+    format!("cache:articles:article:{article}")
+}
+
+/// What is in the second list only.
+pub fn new(before: &[String], after: Vec<String>) -> Vec<String> {
+    after.into_iter().filter(|sentence| !before.contains(sentence)).collect()
+}

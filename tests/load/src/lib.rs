@@ -1,0 +1,10 @@
+#![doc = include_str!("../README.md")]
+
+pub mod bench;
+pub mod client;
+pub mod fill;
+mod oha;
+pub mod reads;
+pub mod report;
+pub mod stack;
+pub mod versions;
