@@ -43,6 +43,7 @@ missing_packages() {
   has_program nginx || echo nginx-light
   has_program etcd || etcd_package
   has_program iptables || echo iptables
+  compgen -G '/usr/lib/*/faketime/libfaketimeMT.so.1' >/dev/null || echo libfaketime
   has_program setpriv || echo util-linux
   [ -x "$python" ] || echo python3
   "$python" -c 'import ensurepip' 2>/dev/null || echo python3-venv

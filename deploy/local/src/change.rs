@@ -40,6 +40,15 @@ impl Stack {
         fault::restore(self.node(name)?.address.ip())
     }
 
+    /// Starts an instance of a service again with a clock that is off by so many seconds; 0 sets it right.
+    pub fn skew(&mut self, name: &str, seconds: i32) -> Result<()> {
+        ensure!(self.node(name)?.kind == Kind::Service, "{name} is no instance of a service");
+        self.state.clocks.insert(name.to_owned(), seconds);
+        self.state.clocks.retain(|_, seconds| *seconds != 0);
+        self.save_state()?;
+        self.restart(name)
+    }
+
     /// Brings every node back: unpaused, connected, running, ready.
     pub fn heal(&self) -> Result<()> {
         // Where no rule can be read none was made.

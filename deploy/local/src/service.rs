@@ -69,11 +69,24 @@ impl Stack {
         Ok(Program {
             path: binary(&node.group)?,
             args: vec!["--settings".into(), settings.display().to_string(), "serve".into()],
-            env: self.service_env(&node.group)?,
+            env: self.service_env(&node.group)?.into_iter().chain(self.clock_env(&node.name)?).collect(),
             config,
             cwd,
             ..Program::default()
         })
+    }
+
+    /// A library that tells the program another time.
+    fn clock_env(&self, instance: &str) -> Result<BTreeMap<String, String>> {
+        let Some(seconds) = self.state.clocks.get(instance) else { return Ok(BTreeMap::new()) };
+        let library = faketime().context("libfaketime is missing: run deploy/local/install.sh")?;
+        Ok([
+            ("LD_PRELOAD", library.display().to_string()),
+            ("FAKETIME", format!("{seconds:+}s")),
+            ("FAKETIME_DONT_FAKE_MONOTONIC", "1".into()),
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
+        .into())
     }
 
     /// Brings a service's databases to its schema, on every shard.
@@ -133,6 +146,12 @@ impl Stack {
         let nodes = self.nodes().into_iter().filter(|node| node.is_postgres() && node.group == shard);
         Shard { name: shard.into(), nodes: nodes.map(|node| node.address.to_string()).collect() }
     }
+}
+
+/// Below the folder of the machine's kind.
+fn faketime() -> Option<PathBuf> {
+    let kinds = fs::read_dir("/usr/lib").ok()?.flatten();
+    kinds.map(|kind| kind.path().join("faketime/libfaketimeMT.so.1")).find(|library| library.exists())
 }
 
 /// The services are built beside `stack`; a test binary lies one folder deeper.

@@ -185,6 +185,7 @@ fn next_state(folder: &Path, options: &Options, before: Option<State>) -> Result
         data,
         replica_delay_ms: options.replica_delay_ms.or(before.as_ref().map(|state| state.replica_delay_ms)).unwrap_or(0),
         shards: before.as_ref().map_or(0, |state| state.shards),
+        clocks: before.as_ref().map(|state| state.clocks.clone()).unwrap_or_default(),
         extra: before.map(|state| state.extra).unwrap_or_default(),
     })
 }

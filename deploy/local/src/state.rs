@@ -21,6 +21,9 @@ pub struct State {
     pub replica_delay_ms: u64,
     /// How many nodes were added to a shard or service.
     pub extra: BTreeMap<String, u8>,
+    /// By how many seconds the clock of an instance is off.
+    #[serde(default)]
+    pub clocks: BTreeMap<String, i32>,
     /// How many shards were added.
     #[serde(default)]
     pub shards: u8,

@@ -1,7 +1,7 @@
 //! `experiment`: breaks the running stack on purpose and measures what its clients notice.
 
 use clap::{Parser, Subcommand};
-use magnitude_experiments::{resharding, run::Options};
+use magnitude_experiments::{failover, replica, resharding, run::Options};
 
 #[derive(Parser)]
 #[command(name = "experiment", about = "Breaks the running stack on purpose and measures what its clients notice")]
@@ -12,6 +12,10 @@ struct Command {
 
 #[derive(Subcommand)]
 enum Claim {
+    /// Replicas die, lag, are cut off and frozen, and come back
+    Replica(Options),
+    /// Primaries are killed, cut off, frozen and switched over
+    Failover(Options),
     /// Buckets move to another shard while everybody writes
     Resharding(Options),
 }
@@ -19,6 +23,8 @@ enum Claim {
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     match Command::parse().claim {
+        Claim::Replica(options) => replica::run(&options).await,
+        Claim::Failover(options) => failover::run(&options).await,
         Claim::Resharding(options) => resharding::run(&options).await,
     }
 }

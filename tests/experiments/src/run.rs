@@ -1,6 +1,9 @@
 //! What all experiments share: the options, the stack, and the end of a run.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::atomic::{AtomicUsize, Ordering},
+};
 
 use anyhow::{Context, ensure};
 use clap::Args;
@@ -40,7 +43,7 @@ pub struct Run {
     name: &'static str,
     title: &'static str,
     folder: PathBuf,
-    faults: usize,
+    faults: AtomicUsize,
     figures: Vec<Figure>,
     violations: Vec<String>,
 }
@@ -51,7 +54,7 @@ impl Run {
         let seed = options.seed.unwrap_or_else(rand::random);
         println!("{name}: --seed {seed}");
         let (options, folder) = (options.clone(), folder());
-        Self { options, seed, name, title, folder, faults: 0, figures: Vec::new(), violations: Vec::new() }
+        Self { options, seed, name, title, folder, faults: AtomicUsize::new(0), figures: Vec::new(), violations: Vec::new() }
     }
 
     /// How often, unless the command says otherwise.
@@ -87,8 +90,8 @@ impl Run {
     }
 
     /// Notes that a fault was injected: a run without any proves nothing.
-    pub fn fault(&mut self, what: &str) {
-        self.faults += 1;
+    pub fn fault(&self, what: &str) {
+        self.faults.fetch_add(1, Ordering::Relaxed);
         println!("{}: {what}", self.name);
     }
 
@@ -133,7 +136,7 @@ impl Run {
         for sentence in &self.violations {
             eprintln!("VIOLATED {sentence}");
         }
-        ensure!(self.faults > 0, "no fault was injected: the run proves nothing");
+        ensure!(self.faults.into_inner() > 0, "no fault was injected: the run proves nothing");
         ensure!(self.violations.is_empty(), "{} violations; --seed {} repeats what was drawn", self.violations.len(), self.seed);
         Ok(())
     }

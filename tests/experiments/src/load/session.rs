@@ -23,6 +23,8 @@ pub(super) struct Session {
     pub articles: Vec<Article>,
     /// Where its articles live; known from the first slug.
     pub bucket: Option<Bucket>,
+    /// Writes only its own articles.
+    pub steady: bool,
 }
 
 /// What a session made, and was told of it.
@@ -50,7 +52,7 @@ impl Session {
     }
 
     async fn step(&mut self) {
-        match self.random.random_range(0..100) {
+        match self.random.random_range(0..if self.steady { 37 } else { 100 }) {
             0..12 => self.publish().await,
             12..37 => self.update().await,
             37..50 => self.favorite(Kind::Favorite).await,

@@ -32,6 +32,8 @@ pub struct Settings {
     pub sessions: usize,
     /// Authors on every shard, at least.
     pub per_shard: usize,
+    /// Authors on every shard who write to nothing but their own articles: what happens elsewhere does not hold them up.
+    pub steady: usize,
     /// Between two requests of a session, on average.
     pub pause: Duration,
     /// Between two contests for a name.
@@ -41,7 +43,7 @@ pub struct Settings {
 impl Settings {
     /// Eight sessions with eighty milliseconds of pause: what two cores carry beside the stack.
     pub fn new(seed: u64) -> Self {
-        Self { seed, sessions: 8, per_shard: 3, pause: Duration::from_millis(80), contest: Duration::from_secs(5) }
+        Self { seed, sessions: 8, per_shard: 3, steady: 0, pause: Duration::from_millis(80), contest: Duration::from_secs(5) }
     }
 }
 
@@ -85,7 +87,8 @@ impl Load {
             slugs: Mutex::default(),
             names: Mutex::default(),
         });
-        let sessions = gather(&common, url, settings).await?;
+        let mut sessions = gather(&common, url, settings).await?;
+        steady(&common, &mut sessions, settings.steady);
         let (stop, buckets) = (CancellationToken::new(), sessions.iter().filter_map(|session| session.bucket).collect());
         let contest = tokio::spawn(contest::run(common.clone(), settings.contest, stop.clone()));
         let sessions = sessions.into_iter().map(|session| tokio::spawn(session.run(stop.clone()))).collect();
@@ -126,6 +129,16 @@ async fn gather(common: &Arc<Common>, url: &str, settings: &Settings) -> anyhow:
     Ok(sessions)
 }
 
+/// Makes the first authors of every shard steady ones.
+fn steady(common: &Common, sessions: &mut [Session], each: usize) {
+    for shard in 0..common.owners.shards().len() {
+        let here = |session: &&mut Session| session.bucket.and_then(|bucket| common.owners.number("articles", bucket)) == Some(shard);
+        for session in sessions.iter_mut().filter(here).take(each) {
+            session.steady = true;
+        }
+    }
+}
+
 fn spread(common: &Common, sessions: &[Session], per_shard: usize) -> bool {
     let shard = |session: &Session| common.owners.number("articles", session.bucket?);
     (0..common.owners.shards().len()).all(|wanted| sessions.iter().filter(|session| shard(session) == Some(wanted)).count() >= per_shard)
@@ -137,7 +150,8 @@ async fn begin(common: &Arc<Common>, url: &str, seed: u64, number: usize) -> any
     let answer = magnitude_load::client::post(&magnitude_load::client::http()?, &format!("{url}/api/users"), None, &body).await?;
     let token = magnitude_load::client::text(&answer["user"]["token"])?;
     let random = StdRng::seed_from_u64(seed.wrapping_add(number as u64));
-    let mut session = Session { common: common.clone(), number, name: name.clone(), token, random, articles: Vec::new(), bucket: None };
+    let mut session =
+        Session { common: common.clone(), number, name: name.clone(), token, random, articles: Vec::new(), bucket: None, steady: false };
     session.publish().await;
     ensure!(session.bucket.is_some(), "{name} could not publish its first article");
     lock(&common.names).push(name);

@@ -1,0 +1,150 @@
+//! Claim 4: primaries are killed, cut off, frozen and handed over while everybody writes; no acknowledged write is lost and reads never stop.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use anyhow::ensure;
+use futures_util::future::try_join_all;
+use magnitude_load::report::Figure;
+use rand::{RngExt, SeedableRng, rngs::StdRng, seq::SliceRandom};
+use tokio::time::{Instant, sleep};
+
+use crate::{
+    fault::{self, Companion, Fault},
+    load::{Event, History, Kind, Latencies, Load, Outcome, Settings, Window, count, millis},
+    run::{Options, Run},
+};
+
+const NAME: &str = "failover";
+const TITLE: &str = "primaries are killed, cut off, frozen and switched over under load";
+/// By how many seconds the clock of one instance is off all the time.
+const SKEW: i32 = 5;
+const SKEWED: &str = "articles-2";
+const PATIENCE: Duration = Duration::from_mins(2);
+const STEP: Duration = Duration::from_millis(50);
+
+/// One fault that is to come.
+#[derive(Clone, Copy, Debug)]
+struct Plan {
+    fault: Fault,
+    companion: Companion,
+    number: usize,
+}
+
+/// What one fault did.
+struct Round {
+    fault: Fault,
+    /// The longest time without an acknowledged write to the shard.
+    gap: Duration,
+    /// From the end of the fault until every node could take over again.
+    rejoined: Duration,
+}
+
+pub async fn run(options: &Options) -> anyhow::Result<()> {
+    let mut run = Run::begin(NAME, TITLE, options);
+    run.control(|stack| stack.skew(SKEWED, SKEW)).await?;
+    run.fault(&format!("the clock of {SKEWED} is {SKEW} s ahead"));
+    let load = Load::start(&run.stack()?.url, run.owners().await?, &Settings { steady: 2, ..Settings::new(run.seed) }).await?;
+    let plans = plan(&run)?;
+    // Each shard has its own sequence, side by side with the others'.
+    let rounds =
+        try_join_all(plans.iter().map(|(shard, plan)| sequence(&run, &load, shard, plan))).await?.into_iter().flatten().collect::<Vec<_>>();
+    sleep(Duration::from_secs(3)).await;
+    let record = load.stop().await?;
+    run.control(|stack| stack.skew(SKEWED, 0)).await?;
+    run.check(&record).await?;
+    figures(&mut run, &record.history, &rounds);
+    run.end().await
+}
+
+/// Every kind of fault equally often, in an order of chance, dealt out to the shards.
+fn plan(run: &Run) -> anyhow::Result<BTreeMap<String, Vec<Plan>>> {
+    let mut random = StdRng::seed_from_u64(run.seed);
+    let mut kinds = Fault::ALL.to_vec();
+    kinds.retain(|fault| match fault.impossible() {
+        Some(why) => {
+            eprintln!("SKIPPED, not possible here: {}: {why}", fault.name());
+            false
+        }
+        None => !(run.options.short && *fault == Fault::Frozen),
+    });
+    let shards = run.databases()?.shards();
+    let mut plans: BTreeMap<String, Vec<Plan>> = shards.iter().map(|shard| (shard.clone(), vec![])).collect();
+    for round in 0..run.rounds(200, 4) {
+        if round % kinds.len() == 0 {
+            kinds.shuffle(&mut random);
+        }
+        let (fault, number) = (kinds[round % kinds.len()], random.random_range(0..1_000));
+        let companion = Companion::ALL[random.random_range(0..Companion::ALL.len())];
+        plans.entry(shards[round % shards.len()].clone()).or_default().push(Plan { fault, companion, number });
+    }
+    Ok(plans)
+}
+
+async fn sequence(run: &Run, load: &Load, shard: &str, plans: &[Plan]) -> anyhow::Result<Vec<Round>> {
+    let mut rounds = vec![];
+    for plan in plans {
+        let round = one(run, load, shard, *plan).await?;
+        println!("{shard}: {}: no write for {:.2?}, whole again after {:.2?}", round.fault.name(), round.gap, round.rejoined);
+        rounds.push(round);
+    }
+    Ok(rounds)
+}
+
+async fn one(run: &Run, load: &Load, shard: &str, Plan { fault, companion, number }: Plan) -> anyhow::Result<Round> {
+    let leader = fault::leader(run, shard).await?;
+    let from = load.history().now();
+    let (broken, beside) = tokio::join!(fault.inject(run, shard, &leader), companion.begin(run, shard, &leader, number));
+    let broken = broken?;
+    beside?;
+    fault::another_leader(run, shard, &leader).await?;
+    written(load.history(), shard).await?;
+    let gap = load.history().write_gap(shard, Window { from, to: load.history().now() });
+    let let_back = broken.undo(run).await?;
+    let rejoined = fault::whole(run, shard, let_back).await?;
+    companion.end(run, shard).await?;
+    Ok(Round { fault, gap, rejoined })
+}
+
+/// Waits until a write to the shard that begins from now on is acknowledged.
+async fn written(history: &History, shard: &str) -> anyhow::Result<()> {
+    let (from, end) = (history.now(), Instant::now() + PATIENCE);
+    let counts = |event: &Event| {
+        event.start >= from && event.outcome == Outcome::Ok && event.kind.is_write() && event.shard.as_deref() == Some(shard)
+    };
+    while history.select(Window { from, to: history.now() }, counts).is_empty() {
+        ensure!(Instant::now() < end, "{shard}: no write was acknowledged within {PATIENCE:?}");
+        sleep(STEP).await;
+    }
+    Ok(())
+}
+
+fn figures(run: &mut Run, history: &History, rounds: &[Round]) {
+    run.figure(Figure::shown("rounds", count(rounds.len()), "count"));
+    for kind in Fault::ALL {
+        let of = |what: fn(&Round) -> Duration| Latencies::of(rounds.iter().filter(|round| round.fault == kind).map(what));
+        let (gaps, rejoined) = (of(|round| round.gap), of(|round| round.rejoined));
+        if gaps.count() == 0 {
+            continue;
+        }
+        let name = kind.name();
+        run.figure(Figure::shown(format!("{name}: rounds"), count(gaps.count()), "count"));
+        run.figure(Figure::shown(format!("{name}: no writes, median"), gaps.percentile(0.5).as_secs_f64(), "s"));
+        run.figure(Figure::at_most(format!("{name}: no writes, worst"), gaps.worst().as_secs_f64(), "s", kind.goal()));
+        run.figure(Figure::shown(format!("{name}: whole again, median"), rejoined.percentile(0.5).as_secs_f64(), "s"));
+        run.figure(Figure::shown(format!("{name}: whole again, worst"), rejoined.worst().as_secs_f64(), "s"));
+    }
+    let whole = history.whole();
+    let reads = history.reads(whole);
+    for figure in [
+        Figure::shown("failed writes", count(history.failed_writes(whole).len()), "count"),
+        Figure::shown(
+            "registrations among the failed",
+            count(history.failed_writes(whole).iter().filter(|event| event.kind == Kind::Register).count()),
+            "count",
+        ),
+        Figure::none_of("failed reads", history.failed_reads(whole).len()),
+        Figure::shown("reads, p99", millis(reads.percentile(0.99)), "ms"),
+    ] {
+        run.figure(figure);
+    }
+}

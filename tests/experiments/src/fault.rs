@@ -1,0 +1,191 @@
+//! What can happen to the Postgres nodes of a shard, and how it is undone.
+
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+use tokio::time::{Instant, sleep};
+
+use crate::run::Run;
+
+/// How long a frozen node stays so.
+const FREEZE: Duration = Duration::from_secs(30);
+/// A lock that nobody renews, an election, and a copy made anew when nothing else helps.
+const PATIENCE: Duration = Duration::from_mins(2);
+const STEP: Duration = Duration::from_millis(100);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Fault {
+    /// SIGKILL to Postgres; its Patroni lives on.
+    Server,
+    /// Handed over on purpose.
+    Switchover,
+    /// SIGKILL to everything on the node.
+    Node,
+    /// Every packet to and from the node is dropped.
+    Cut,
+    /// SIGSTOP to everything on the node, for 30 s.
+    Frozen,
+}
+
+/// What goes on beside it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Companion {
+    Nothing,
+    /// A standby receives and does not apply.
+    PausedReplay,
+    /// An instance of a service is killed and started again.
+    KilledInstance,
+}
+
+/// A node that a fault was injected into.
+#[derive(Debug)]
+pub struct Broken {
+    fault: Fault,
+    node: String,
+    since: Instant,
+}
+
+impl Fault {
+    pub const ALL: [Self; 5] = [Self::Server, Self::Switchover, Self::Node, Self::Cut, Self::Frozen];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Server => "server killed",
+            Self::Switchover => "switched over",
+            Self::Node => "node killed",
+            Self::Cut => "cut off",
+            Self::Frozen => "frozen for 30 s",
+        }
+    }
+
+    /// The longest time without acknowledged writes after it that the claim allows, in seconds.
+    pub fn goal(self) -> f64 {
+        match self {
+            Self::Server => 5.0,
+            Self::Switchover => 2.5,
+            Self::Node | Self::Cut | Self::Frozen => 25.0,
+        }
+    }
+
+    /// Why it cannot be injected on this machine.
+    pub fn impossible(self) -> Option<String> {
+        (self == Self::Cut).then(magnitude_stack::cuts_unusable).flatten()
+    }
+
+    pub async fn inject(self, run: &Run, shard: &str, node: &str) -> anyhow::Result<Broken> {
+        run.fault(&format!("{shard}: {node} is {}", self.name()));
+        let (name, shard, since) = (node.to_owned(), shard.to_owned(), Instant::now());
+        run.control(move |stack| match self {
+            Self::Server => stack.kill_server(&name),
+            Self::Switchover => stack.switchover(&shard),
+            Self::Node => stack.kill(&name),
+            Self::Cut => stack.cut(&name),
+            Self::Frozen => stack.pause(&name),
+        })
+        .await?;
+        Ok(Broken { fault: self, node: node.to_owned(), since })
+    }
+}
+
+impl Broken {
+    /// Lets the node come back; how it rejoins is its own affair. Says when it was let.
+    pub async fn undo(self, run: &Run) -> anyhow::Result<Instant> {
+        if self.fault == Fault::Frozen {
+            tokio::time::sleep_until(self.since + FREEZE).await;
+        }
+        let (Self { fault, node: name, .. }, let_back) = (self, Instant::now());
+        run.control(move |stack| match fault {
+            Fault::Server | Fault::Switchover => Ok(()),
+            Fault::Node => stack.start(&name),
+            Fault::Cut => stack.restore(&name),
+            Fault::Frozen => stack.resume(&name),
+        })
+        .await?;
+        Ok(let_back)
+    }
+}
+
+impl Companion {
+    pub const ALL: [Self; 4] = [Self::Nothing, Self::Nothing, Self::PausedReplay, Self::KilledInstance];
+
+    /// `number` chooses among the standbys or instances.
+    pub async fn begin(self, run: &Run, shard: &str, leader: &str, number: usize) -> anyhow::Result<()> {
+        match self {
+            Self::Nothing => Ok(()),
+            Self::PausedReplay => replay(run, &standby(run, shard, leader, number).await?, "pg_wal_replay_pause()").await,
+            Self::KilledInstance => {
+                let service = ["accounts", "social", "articles"][number % 3];
+                run.fault(&format!("{service}-1 is killed beside it"));
+                run.control(move |stack| stack.kill(&format!("{service}-1")).and_then(|()| stack.start(&format!("{service}-1")))).await
+            }
+        }
+    }
+
+    /// Lets every standby of the shard apply again.
+    pub async fn end(self, run: &Run, shard: &str) -> anyhow::Result<()> {
+        if self != Self::PausedReplay {
+            return Ok(());
+        }
+        for node in nodes(run, shard).await? {
+            replay(run, &node, "case when pg_is_in_recovery() then pg_wal_replay_resume() end").await?;
+        }
+        Ok(())
+    }
+}
+
+/// One of the nodes that do not lead.
+pub async fn standby(run: &Run, shard: &str, leader: &str, number: usize) -> anyhow::Result<String> {
+    let mut standbys = nodes(run, shard).await?;
+    standbys.retain(|node| node != leader);
+    ensure!(!standbys.is_empty(), "{shard} has one node");
+    Ok(standbys.swap_remove(number % standbys.len()))
+}
+
+pub async fn leader(run: &Run, shard: &str) -> anyhow::Result<String> {
+    let shard = shard.to_owned();
+    run.control(move |stack| stack.leader(&shard)).await.map(|node| node.name)
+}
+
+/// Waits until another node than `before` leads; its name.
+pub async fn another_leader(run: &Run, shard: &str, before: &str) -> anyhow::Result<String> {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        if let Ok(leader) = leader(run, shard).await
+            && leader != before
+        {
+            return Ok(leader);
+        }
+        ensure!(Instant::now() < end, "{shard}: nobody took over from {before} within {PATIENCE:?}");
+        sleep(STEP).await;
+    }
+}
+
+/// Waits until every node of the shard leads or may take over; how long that took since `begun`.
+pub async fn whole(run: &Run, shard: &str, begun: Instant) -> anyhow::Result<Duration> {
+    loop {
+        let group = shard.to_owned();
+        let well = run.control(move |stack| {
+            let nodes = stack.select(&group)?;
+            Ok(nodes.iter().all(|node| stack.health(node) == magnitude_stack::Health::Ready))
+        });
+        if well.await? {
+            return Ok(begun.elapsed());
+        }
+        ensure!(begun.elapsed() < PATIENCE, "{shard}: not every node came back within {PATIENCE:?}");
+        sleep(STEP).await;
+    }
+}
+
+async fn nodes(run: &Run, shard: &str) -> anyhow::Result<Vec<String>> {
+    let shard = shard.to_owned();
+    run.control(move |stack| Ok(stack.select(&shard)?.into_iter().map(|node| node.name).collect())).await
+}
+
+/// Calls a function of a standby's replay.
+pub async fn replay(run: &Run, node: &str, function: &str) -> anyhow::Result<()> {
+    let name = node.to_owned();
+    let address = run.control(move |stack| Ok(stack.node(&name)?.address.to_string())).await?;
+    let mut connection = run.databases()?.node(&address, "postgres").await?;
+    sqlx::raw_sql(sqlx::AssertSqlSafe(format!("select {function}"))).execute(&mut connection).await.with_context(|| node.to_owned())?;
+    Ok(())
+}
