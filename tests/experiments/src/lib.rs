@@ -1,11 +1,13 @@
 #![doc = include_str!("../README.md")]
 
 pub mod check;
+mod crash;
 pub mod databases;
 pub mod frozen;
 pub mod load;
 pub mod owners;
 pub mod probe;
 pub mod reshard;
+pub mod reshard_crash;
 pub mod resharding;
 pub mod run;

@@ -76,6 +76,19 @@ async fn a_row_on_two_shards_is_reported() {
     assert_eq!(new(&before, after), Vec::<String>::new());
 }
 
+#[tokio::test]
+async fn what_a_move_left_behind_is_reported() {
+    let stage = Stage::enter().await;
+    let before = check::leftovers(&stage.databases).await.expect("the shards answer");
+    let mut primary = stage.unguarded(0, SERVICE).await;
+
+    sqlx::query("insert into sharding.markers values (7, gen_random_uuid())").execute(&mut primary).await.expect("it is marked");
+    let found = new(&before, check::leftovers(&stage.databases).await.expect("the shards answer"));
+    sqlx::query("delete from sharding.markers where bucket = 7").execute(&mut primary).await.expect("the marker goes");
+
+    assert_eq!(found, ["social on s1: a marker of bucket 7 is left"]);
+}
+
 /// The number of a shard that does not own a bucket.
 fn wrong_shard(stage: &Stage) -> impl Fn(Bucket) -> usize {
     let owners = stage.owners.clone();
