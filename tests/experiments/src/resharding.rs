@@ -93,6 +93,7 @@ fn figures(run: &mut Run, record: &Record, (calm, moved): (Window, &Moved), paus
     let (before, during) = (history.writes(calm, among), history.writes(moved.window, among));
     for figure in [
         Figure::none_of("failed writes", history.failed_writes(history.whole()).len()),
+        Figure::none_of("writes of unknown outcome", history.unknown_writes(history.whole()).len()),
         Figure::none_of("failed reads", history.failed_reads(history.whole()).len()),
         Figure::none_of("failed writes of the probe", pauses.failed.len()),
         Figure::shown("batches", count(pauses.batches.count()), "count"),

@@ -3,6 +3,7 @@
 mod acknowledged;
 mod counters;
 mod leftovers;
+mod mirrors;
 mod names;
 mod own_reads;
 mod owners;
@@ -11,6 +12,7 @@ mod settled;
 pub use acknowledged::acknowledged;
 pub use counters::counters;
 pub use leftovers::leftovers;
+pub use mirrors::mirrors;
 pub use names::names;
 pub use own_reads::own_reads;
 pub use owners::owners;
@@ -35,5 +37,6 @@ pub async fn all(databases: &Databases, record: &Record) -> anyhow::Result<Vec<F
         found("leftovers of moves", leftovers(databases).await?),
         found("names", names(databases).await?),
         found("counters", counters(databases).await?),
+        found("mirrors", mirrors(databases).await?),
     ])
 }

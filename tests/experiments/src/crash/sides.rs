@@ -23,6 +23,9 @@ const COPIED: &str = "
 /// What the killed command was waiting for it would still get: its connections end with it.
 const END: &str = "select count(pg_terminate_backend(pid, 5000)) from pg_stat_activity where application_name = 'magnitude reshard'";
 
+/// What a side's records say of a move that has not begun there.
+pub(crate) const NOTHING: &str = "nothing";
+
 /// When the command is killed.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Kill {
@@ -59,7 +62,8 @@ impl Sides {
         Ok(Self { source: side(from).await?, target: side(to).await? })
     }
 
-    /// Kills the command when it gets there. What the records say afterwards, `source/target`; None where the command was not so far.
+    /// Kills the command when it gets there. What the records say afterwards, `source/target`; [`NOTHING`] where no move is
+    /// under way.
     pub async fn kill(&mut self, mut command: Child, kill: Kill) -> anyhow::Result<String> {
         let id = tokio::select! {
             reached = self.reach(kill) => reached?,
@@ -74,7 +78,7 @@ impl Sides {
         }
         self.source.release().await?;
         self.target.release().await?;
-        let Some(id) = id else { return Ok("nothing".to_owned()) };
+        let Some(id) = id else { return Ok(NOTHING.to_owned()) };
         Ok(format!("{}/{}", self.source.at(id).await?, self.target.at(id).await?))
     }
 
@@ -127,7 +131,7 @@ impl Side {
 
     async fn at(&mut self, id: Uuid) -> anyhow::Result<String> {
         let at: Option<String> = sqlx::query_scalar(AT).bind(id).fetch_optional(&mut self.look).await?;
-        Ok(at.unwrap_or_else(|| "nothing".to_owned()))
+        Ok(at.unwrap_or_else(|| NOTHING.to_owned()))
     }
 
     async fn wait(&mut self, id: Uuid, step: &str) -> anyhow::Result<()> {
