@@ -58,8 +58,7 @@ pub async fn run(options: &Options) -> anyhow::Result<()> {
 
 /// Buckets that one shard owns in every service: those of its authors, and others drawn at random.
 fn choose(owners: &Owners, load: &Load, random: &mut StdRng) -> Vec<Bucket> {
-    let mut all = owners.owned("articles", 0);
-    all.retain(|bucket| SERVICES.iter().all(|service| owners.number(service, *bucket) == Some(0)));
+    let mut all = owners.owned_everywhere(0);
     all.shuffle(random);
     // Stable: authors first, otherwise as shuffled.
     all.sort_by_key(|bucket| !load.buckets().contains(bucket));

@@ -62,7 +62,7 @@ async fn pass(load: &Load, seconds: u64) -> Window {
 
 /// Buckets of the first shard: those of its authors, and others drawn at random.
 fn choose(run: &Run, owners: &Owners, load: &Load) -> Vec<Bucket> {
-    let mut others = owners.owned("articles", 0);
+    let mut others = owners.owned_everywhere(0);
     others.shuffle(&mut StdRng::seed_from_u64(run.seed));
     let authors: BTreeSet<_> = load.buckets().iter().copied().filter(|bucket| others.contains(bucket)).collect();
     others.retain(|bucket| !authors.contains(bucket));
