@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod check;
+mod crash;
 pub mod databases;
 pub mod failover;
 pub mod fault;
@@ -10,5 +11,6 @@ pub mod owners;
 pub mod probe;
 pub mod replica;
 pub mod reshard;
+pub mod reshard_crash;
 pub mod resharding;
 pub mod run;

@@ -1,7 +1,7 @@
 //! `experiment`: breaks the running stack on purpose and measures what its clients notice.
 
 use clap::{Parser, Subcommand};
-use magnitude_experiments::{failover, replica, resharding, run::Options};
+use magnitude_experiments::{failover, replica, reshard_crash, resharding, run::Options};
 
 #[derive(Parser)]
 #[command(name = "experiment", about = "Breaks the running stack on purpose and measures what its clients notice")]
@@ -18,6 +18,8 @@ enum Claim {
     Failover(Options),
     /// Buckets move to another shard while everybody writes
     Resharding(Options),
+    /// The command that moves buckets is killed at every step
+    ReshardCrash(Options),
 }
 
 #[tokio::main]
@@ -26,5 +28,6 @@ async fn main() -> anyhow::Result<()> {
         Claim::Replica(options) => replica::run(&options).await,
         Claim::Failover(options) => failover::run(&options).await,
         Claim::Resharding(options) => resharding::run(&options).await,
+        Claim::ReshardCrash(options) => reshard_crash::run(&options).await,
     }
 }

@@ -47,6 +47,11 @@ impl Owners {
         Bucket::all().filter(|bucket| self.number(service, *bucket) == Some(shard)).collect()
     }
 
+    /// The buckets that a shard owns in every service, in order.
+    pub fn owned_everywhere(&self, shard: usize) -> Vec<Bucket> {
+        Bucket::all().filter(|bucket| SERVICES.iter().all(|service| self.number(service, *bucket) == Some(shard))).collect()
+    }
+
     /// A map that is wrong on purpose: the bucket belongs to `shard`.
     #[must_use]
     pub fn believing(mut self, service: &str, bucket: Bucket, shard: usize) -> Self {

@@ -62,7 +62,7 @@ async fn pass(load: &Load, seconds: u64) -> Window {
 
 /// Buckets of the first shard: those of its authors, and others drawn at random.
 fn choose(run: &Run, owners: &Owners, load: &Load) -> Vec<Bucket> {
-    let mut others = owners.owned("articles", 0);
+    let mut others = owners.owned_everywhere(0);
     others.shuffle(&mut StdRng::seed_from_u64(run.seed));
     let authors: BTreeSet<_> = load.buckets().iter().copied().filter(|bucket| others.contains(bucket)).collect();
     others.retain(|bucket| !authors.contains(bucket));
@@ -93,6 +93,7 @@ fn figures(run: &mut Run, record: &Record, (calm, moved): (Window, &Moved), paus
     let (before, during) = (history.writes(calm, among), history.writes(moved.window, among));
     for figure in [
         Figure::none_of("failed writes", history.failed_writes(history.whole()).len()),
+        Figure::none_of("writes of unknown outcome", history.unknown_writes(history.whole()).len()),
         Figure::none_of("failed reads", history.failed_reads(history.whole()).len()),
         Figure::none_of("failed writes of the probe", pauses.failed.len()),
         Figure::shown("batches", count(pauses.batches.count()), "count"),

@@ -136,10 +136,14 @@ impl Run {
         for sentence in &self.violations {
             eprintln!("VIOLATED {sentence}");
         }
-        ensure!(self.faults.into_inner() > 0, "no fault was injected: the run proves nothing");
-        ensure!(self.violations.is_empty(), "{} violations; --seed {} repeats what was drawn", self.violations.len(), self.seed);
-        Ok(())
+        verdict(self.faults.into_inner(), self.violations.len()).with_context(|| format!("--seed {} repeats what was drawn", self.seed))
     }
+}
+
+fn verdict(faults: usize, violations: usize) -> anyhow::Result<()> {
+    ensure!(faults > 0, "no fault was injected: the run proves nothing");
+    ensure!(violations == 0, "{violations} violations");
+    Ok(())
 }
 
 /// Beside the description that tests are given, else where `stack` looks.
@@ -147,4 +151,16 @@ fn folder() -> PathBuf {
     let described = std::env::var_os("MAGNITUDE_TEST_STACK").map(PathBuf::from);
     let beside = described.and_then(|file| file.parent().map(Path::to_path_buf));
     beside.or_else(|| std::env::var_os("STACK_DIR").map(PathBuf::from)).unwrap_or_else(|| PathBuf::from(".stack"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::verdict;
+
+    #[test]
+    fn a_run_fails_without_faults_and_with_violations() {
+        assert!(verdict(0, 0).is_err());
+        assert!(verdict(1, 1).is_err());
+        assert!(verdict(1, 0).is_ok());
+    }
 }

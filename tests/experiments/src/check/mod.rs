@@ -2,6 +2,8 @@
 
 mod acknowledged;
 mod counters;
+mod leftovers;
+mod mirrors;
 mod names;
 mod own_reads;
 mod owners;
@@ -9,6 +11,8 @@ mod settled;
 
 pub use acknowledged::acknowledged;
 pub use counters::counters;
+pub use leftovers::leftovers;
+pub use mirrors::mirrors;
 pub use names::names;
 pub use own_reads::own_reads;
 pub use owners::owners;
@@ -30,7 +34,9 @@ pub async fn all(databases: &Databases, record: &Record) -> anyhow::Result<Vec<F
         found("acknowledged", acknowledged(record).await?),
         found("own reads", own_reads(record)),
         found("owners", owners(databases).await?),
+        found("leftovers of moves", leftovers(databases).await?),
         found("names", names(databases).await?),
         found("counters", counters(databases).await?),
+        found("mirrors", mirrors(databases).await?),
     ])
 }

@@ -12,7 +12,7 @@ use magnitude_ids::Bucket;
 use magnitude_load::report::Figure;
 use serde::{Serialize, Serializer};
 
-use super::{Kind, Outcome};
+use super::{Kind, Latencies, Outcome, Window, count, millis};
 
 /// What all sessions did, in order of completion, and what they saw that must not be. Times count from its beginning.
 #[derive(Debug)]
@@ -43,17 +43,6 @@ pub struct Event {
     /// Why it is not Ok.
     pub why: String,
 }
-
-/// A part of a run.
-#[derive(Clone, Copy, Debug)]
-pub struct Window {
-    pub from: Duration,
-    pub to: Duration,
-}
-
-/// Sorted.
-#[derive(Clone, Debug)]
-pub struct Latencies(Vec<Duration>);
 
 impl History {
     pub fn new() -> Self {
@@ -147,7 +136,6 @@ impl History {
         let count = |name: &str, events: usize| Figure::shown(name, count(events), "count");
         vec![
             count("acknowledged writes", self.writes(whole, |_| true).count()),
-            count("unknown writes", self.unknown_writes(whole).len()),
             count("reads", self.reads(whole).count()),
             Figure::shown("worst read", millis(self.reads(whole).worst()), "ms"),
             Figure::none_of("unexpected answers", self.unexpected().len()),
@@ -198,46 +186,6 @@ impl Event {
     }
 }
 
-impl Window {
-    fn overlaps(self, event: &Event) -> bool {
-        event.start <= self.to && event.end() >= self.from
-    }
-}
-
-impl Latencies {
-    pub fn of(latencies: impl Iterator<Item = Duration>) -> Self {
-        let mut latencies: Vec<_> = latencies.collect();
-        latencies.sort_unstable();
-        Self(latencies)
-    }
-
-    pub fn count(&self) -> usize {
-        self.0.len()
-    }
-
-    /// The latency that `share` of all (0 to 1) do not exceed; zero when there are none.
-    #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "few, and not negative")]
-    pub fn percentile(&self, share: f64) -> Duration {
-        let rank = (self.0.len() as f64 * share).ceil() as usize;
-        self.0.get(rank.saturating_sub(1)).copied().unwrap_or_default()
-    }
-
-    pub fn worst(&self) -> Duration {
-        self.0.last().copied().unwrap_or_default()
-    }
-}
-
-/// As figures show it.
-pub fn millis(duration: Duration) -> f64 {
-    duration.as_secs_f64() * 1_000.0
-}
-
-/// As figures show it.
-#[expect(clippy::cast_precision_loss, reason = "nothing is counted up to 2^53")]
-pub fn count(number: usize) -> f64 {
-    number as f64
-}
-
 fn ms<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_f64(millis(*duration))
 }
@@ -262,14 +210,5 @@ mod tests {
         assert_eq!(history.write_gap("s1", window(0, 400)), Duration::from_millis(310));
         assert_eq!(history.write_gap("s1", window(0, 1_000)), Duration::from_millis(680));
         assert_eq!(history.write_gap("s2", window(0, 400)), Duration::from_millis(400));
-    }
-
-    #[test]
-    fn a_percentile_is_one_of_the_latencies() {
-        let latencies = Latencies::of((1..=100).rev().map(Duration::from_millis));
-
-        assert_eq!(latencies.percentile(0.99), Duration::from_millis(99));
-        assert_eq!(latencies.worst(), Duration::from_millis(100));
-        assert_eq!(Latencies::of(std::iter::empty()).percentile(0.5), Duration::ZERO);
     }
 }

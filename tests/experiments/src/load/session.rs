@@ -13,6 +13,9 @@ use super::{
     start::Common,
 };
 
+/// Articles of one session in a long run: lists end at the offset 10 000, and all are read again at the end.
+const MOST: usize = 2_000;
+
 /// One signed-in user, with one request in flight at most.
 pub(super) struct Session {
     pub common: Arc<Common>,
@@ -53,8 +56,8 @@ impl Session {
 
     async fn step(&mut self) {
         match self.random.random_range(0..if self.steady { 37 } else { 100 }) {
-            0..12 => self.publish().await,
-            12..37 => self.update().await,
+            0..12 if self.articles.len() < MOST => self.publish().await,
+            0..37 => self.update().await,
             37..50 => self.favorite(Kind::Favorite).await,
             50..55 => self.favorite(Kind::Unfavorite).await,
             55..58 => self.follow(Kind::Follow).await,

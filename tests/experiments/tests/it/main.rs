@@ -2,6 +2,7 @@
 
 mod acknowledged;
 mod counters;
+mod mirrors;
 mod names;
 mod own_reads;
 mod owners;

@@ -1,10 +1,18 @@
 use std::{collections::HashMap, time::Duration};
 
-use magnitude_experiments::load::{Article, Author, Client, Outcome, Reply, version_in};
+use magnitude_experiments::{
+    check,
+    load::{Article, Author, Client, Load, Outcome, Reply, Settings, version_in},
+};
+use magnitude_kit::eventually;
+use redis::aio::MultiplexedConnection;
 use reqwest::Method;
 use serde_json::json;
 
 use crate::stage::{Published, Stage, entry};
+
+/// The fields of an entry of the cache.
+type Entry = HashMap<String, Vec<u8>>;
 
 /// Later than everything that the load did.
 const NOW: Duration = Duration::from_hours(1);
@@ -18,13 +26,10 @@ async fn a_value_that_no_floor_refused_is_reported() {
     let mut cache = stage.cache().await;
     // A read fills the cache with what is true now.
     let untouched = read(&record.client, &author, &mut article).await;
-    let old: HashMap<String, Vec<u8>> = redis::cmd("HGETALL").arg(entry(id)).query_async(&mut cache).await.expect("the cache answers");
+    let old = held(&mut cache, &entry(id)).await;
 
     let updated = update(&record.client, &author, &mut article).await;
-    let mut put_back = redis::pipe();
-    put_back.del(entry(id)).ignore();
-    put_back.hset_multiple(entry(id), &old.iter().collect::<Vec<_>>()).ignore().expire(entry(id), 60).ignore();
-    put_back.exec_async(&mut cache).await.expect("the cache answers");
+    put_back(&mut cache, &entry(id), &old).await;
     let old_again = read(&record.client, &author, &mut article).await;
     stage.forget(id).await;
     let mended = read(&record.client, &author, &mut article).await;
@@ -34,6 +39,50 @@ async fn a_value_that_no_floor_refused_is_reported() {
     assert_eq!(updated.outcome, Outcome::Ok, "{}", updated.why);
     assert!(old_again.as_ref().is_some_and(|told| told.contains(&format!("version {} read", article.sent - 1))), "{old_again:?}");
     assert_eq!(mended, None);
+}
+
+#[tokio::test]
+async fn a_session_notices_that_its_reads_go_back() {
+    let stage = Stage::enter().await;
+    let settings = Settings { sessions: 2, per_shard: 1, pause: Duration::from_millis(5), ..Settings::new(2) };
+    let load = Load::start(&stage.stack.url, stage.owners.clone(), &settings).await.expect("the sessions sign in");
+    let (mut cache, mut first) = (stage.cache().await, HashMap::new());
+
+    eventually("a session reads what was put back", async || {
+        put_back_all(&mut cache, &mut first).await;
+        !load.history().violations().is_empty()
+    })
+    .await;
+    let record = load.stop().await.expect("no session panicked");
+    redis::cmd("DEL").arg(first.keys().collect::<Vec<_>>()).exec_async(&mut cache).await.expect("the cache answers");
+
+    let told = check::own_reads(&record);
+    assert!(told.iter().any(|told| told.contains("read at") && told.contains("known since")), "{told:?}");
+}
+
+/// Puts what each article's entry held when it was first seen in the place of what it holds now.
+async fn put_back_all(cache: &mut MultiplexedConnection, first: &mut HashMap<String, Entry>) {
+    let keys: Vec<String> = redis::cmd("KEYS").arg("cache:articles:article:*").query_async(cache).await.expect("the cache answers");
+    for key in keys {
+        let now = held(cache, &key).await;
+        match first.get(&key) {
+            Some(old) if now.get("p") != old.get("p") => put_back(cache, &key, old).await,
+            None if now.contains_key("p") => drop(first.insert(key, now)),
+            _ => {}
+        }
+    }
+}
+
+async fn held(cache: &mut MultiplexedConnection, key: &str) -> Entry {
+    redis::cmd("HGETALL").arg(key).query_async(cache).await.expect("the cache answers")
+}
+
+/// As a fill that no floor refused would.
+async fn put_back(cache: &mut MultiplexedConnection, key: &str, old: &Entry) {
+    let mut all = redis::pipe();
+    all.atomic().del(key).ignore();
+    all.hset_multiple(key, &old.iter().collect::<Vec<_>>()).ignore().expire(key, 60).ignore();
+    all.exec_async(cache).await.expect("the cache answers");
 }
 
 fn path(article: &Article) -> String {

@@ -18,6 +18,10 @@ const GUARD_OFF: &str = "
         perform set_config('sharding.guarded_' || b, '1', true);
         return true;
     end $$";
+const CLAIM: &str = "
+    insert into sharding.buckets (bucket, state, epoch)
+    select b, 'owned', 1 from generate_series(0, 4095) b where b not in (select bucket from sharding.buckets) limit 1
+    returning bucket";
 const STRAYS: &str = "delete from sharding.writes where bucket = $1";
 const ROW: &str = "select to_jsonb(articles) from articles where bucket = $1 and id = $2";
 const COPY: &str = "insert into articles select * from jsonb_populate_record(null::articles, $1)";
@@ -73,6 +77,37 @@ async fn a_row_on_two_shards_is_reported() {
 
     assert!(found.iter().any(|told| told.contains(&format!("articles has rows of bucket {bucket} on"))), "{found:?}");
     assert!(found.iter().any(|told| told.contains(&format!("rows of articles in bucket {bucket} lie"))), "{found:?}");
+    assert_eq!(new(&before, after), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_bucket_that_two_shards_claim_is_reported() {
+    let stage = Stage::enter().await;
+    let before = check::owners(&stage.databases).await.expect("the shards answer");
+    let mut primary = stage.unguarded(1, SERVICE).await;
+
+    let bucket: i16 = sqlx::query_scalar(CLAIM).fetch_one(&mut primary).await.expect("there is a bucket that it never had");
+    let found = new(&before, check::owners(&stage.databases).await.expect("the shards answer"));
+    sqlx::query("delete from sharding.buckets where bucket = $1").bind(bucket).execute(&mut primary).await.expect("the claim goes");
+    let after = check::owners(&stage.databases).await.expect("the shards answer");
+
+    assert!(found.contains(&format!("social: bucket {bucket} is claimed by s1, s2")), "{found:?}");
+    assert_eq!(new(&before, after), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn what_a_move_left_behind_is_reported() {
+    let stage = Stage::enter().await;
+    let before = check::leftovers(&stage.databases).await.expect("the shards answer");
+    let mut primary = stage.unguarded(0, SERVICE).await;
+
+    sqlx::query("insert into sharding.markers values (7, gen_random_uuid())").execute(&mut primary).await.expect("it is marked");
+    let found = new(&before, check::leftovers(&stage.databases).await.expect("the shards answer"));
+    sqlx::query("delete from sharding.markers where bucket = 7").execute(&mut primary).await.expect("the marker goes");
+
+    let after = check::leftovers(&stage.databases).await.expect("the shards answer");
+
+    assert_eq!(found, ["social on s1: a marker of bucket 7 is left"]);
     assert_eq!(new(&before, after), Vec::<String>::new());
 }
 
