@@ -1,4 +1,5 @@
-//! Claim 12: buckets move to another shard while everybody writes, and a router that does not learn of it keeps writing.
+//! Claim 12: a shard is added and buckets move to it while everybody writes, and a router that does not learn of it keeps writing. The short
+//! run moves a batch to and fro between the shards that are there.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -19,7 +20,7 @@ use crate::{
 };
 
 const NAME: &str = "resharding";
-const TITLE: &str = "buckets move under load while a router with a frozen map keeps writing";
+const TITLE: &str = "a shard is added and buckets move to it under load while a router with a frozen map keeps writing";
 /// Buckets that move together.
 const BATCH: usize = 64;
 /// Buckets of each service to which the frozen router writes.
@@ -33,14 +34,18 @@ struct Moved {
 
 pub async fn run(options: &Options) -> anyhow::Result<()> {
     let mut run = Run::begin(NAME, TITLE, options);
+    let load = Load::start(&run.stack()?.url, run.owners().await?, &Settings::new(run.seed)).await?;
+    if !options.short {
+        run.fault("a shard is added");
+        run.control(|stack| stack.add_shard(&|step| eprintln!("{step}"))).await?;
+    }
     let owners = run.owners().await?;
-    let load = Load::start(&run.stack()?.url, owners.clone(), &Settings::new(run.seed)).await?;
     let probe = Probe::start(&run.databases()?).await?;
     let calm = pass(&load, if options.short { 5 } else { 15 }).await;
-    let buckets = choose(&run, &owners, &load);
+    let buckets = if options.short { choose(&run, &owners, &load) } else { surplus(&owners, &load) };
     let frozen = Frozen::start(&run.databases()?, &owners, &frozen_targets(&buckets))?;
 
-    let moved = grow(&mut run, &load, buckets).await?;
+    let moved = if options.short { to_and_fro(&run, &load, buckets).await? } else { grow(&run, &load, buckets).await? };
 
     // What a move broke shows in the writes and reads after it.
     pass(&load, 3).await;
@@ -74,8 +79,25 @@ fn frozen_targets(buckets: &[Bucket]) -> Vec<(&'static str, Bucket)> {
     SERVICES.into_iter().flat_map(|service| buckets.iter().take(FROZEN).map(move |bucket| (service, *bucket))).collect()
 }
 
+/// What the old shards have to give away; those of authors first.
+fn surplus(owners: &Owners, load: &Load) -> Vec<Bucket> {
+    let owned: Vec<_> = (0..owners.shards().len()).map(|shard| owners.owned("articles", shard)).collect();
+    let mut surplus: Vec<_> = magnitude_sharding::reshard::spread(&owned).into_iter().flat_map(|part| part.buckets).collect();
+    surplus.sort_by_key(|bucket| !load.buckets().contains(bucket));
+    surplus
+}
+
+/// Evens out the buckets over all shards, in every service.
+async fn grow(run: &Run, load: &Load, buckets: Vec<Bucket>) -> anyhow::Result<Moved> {
+    let from = load.history().now();
+    run.fault(&format!("{} buckets move to the new shard", buckets.len()));
+    let arguments = ["move", "--spread", "--batch", &BATCH.to_string()].map(str::to_owned);
+    run.control(move |stack| stack.reshard(&arguments)).await?;
+    Ok(Moved { buckets: buckets.into_iter().collect(), window: Window { from, to: load.history().now() } })
+}
+
 /// Moves the buckets to the second shard and back again, in every service.
-async fn grow(run: &mut Run, load: &Load, buckets: Vec<Bucket>) -> anyhow::Result<Moved> {
+async fn to_and_fro(run: &Run, load: &Load, buckets: Vec<Bucket>) -> anyhow::Result<Moved> {
     let from = load.history().now();
     let shards = run.databases()?.shards();
     for to in [shards.get(1).context("a move needs two shards")?, &shards[0]] {
