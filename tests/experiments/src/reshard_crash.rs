@@ -1,4 +1,5 @@
-//! Claim 13: the command that moves buckets is killed at every step; it is taken up or undone, and nothing is lost.
+//! Claim 13: the command that moves buckets is killed at every step, and primaries fail over in the middle; the move is taken up or undone,
+//! and nothing is lost.
 
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use crate::{
     check::{self, Found},
     crash::{Crash, Kill, NOTHING, Outcomes, Way},
     databases::SERVICES,
+    fault::Fault,
     frozen::Frozen,
     load::{Load, Settings, count, millis},
     owners::Owners,
@@ -19,11 +21,14 @@ use crate::{
 };
 
 const NAME: &str = "reshard-crash";
-const TITLE: &str = "the command that moves buckets is killed at every step: it resumes or rolls back";
+const TITLE: &str =
+    "the command that moves buckets is killed at every step, and primaries fail over in the middle: it resumes or rolls back";
 const BUCKETS: usize = 16;
 const STEPS: usize = 6;
 /// Every step, in every service, ended in every way.
 const ROUNDS: usize = STEPS * SERVICES.len() * 3;
+/// Both sides, at four steps, in two ways.
+const FAILOVERS: usize = 16;
 /// Milliseconds that a move of so few buckets takes, about.
 const LONGEST: u64 = 1_200;
 pub async fn run(options: &Options) -> anyhow::Result<()> {
@@ -40,6 +45,9 @@ pub async fn run(options: &Options) -> anyhow::Result<()> {
     let mut outcomes = Outcomes::default();
     for round in 0..run.rounds(ROUNDS, STEPS) {
         crash(&mut run, &buckets, round, &mut random, &mut outcomes).await?;
+    }
+    for round in 0..if options.short { 2 } else { FAILOVERS } {
+        fail_over(&run, &buckets, round, &mut outcomes).await?;
     }
 
     go_home(&run, &buckets).await?;
@@ -88,6 +96,20 @@ async fn crash(run: &mut Run, buckets: &[Bucket], round: usize, random: &mut Std
         crash.recover(run, outcomes).await?;
     }
     outcomes.violations.extend(crash.judge(run).await?.into_iter().map(|sentence| format!("round {round}: {sentence}")));
+    Ok(())
+}
+
+/// One round: a primary of the source or the target goes while a move is at a step.
+async fn fail_over(run: &Run, buckets: &[Bucket], round: usize, outcomes: &mut Outcomes) -> anyhow::Result<()> {
+    let kill = [Kill::Copying, Kill::Drained, Kill::Released, Kill::Claimed][round / 2 % 4];
+    let fault = [Fault::Server, Fault::Switchover][round / 8 % 2];
+    let service = SERVICES[round % SERVICES.len()];
+    let from = run.owners().await?.number(service, buckets[0]).context("a bucket without an owner")?;
+    let side = [from, 1 - from][round % 2];
+    println!("failover {round}: {service}, at {kill:?}, of the {}", if side == from { "source" } else { "target" });
+    let crash = Crash { service, buckets, from, to: 1 - from, kill, way: Way::Again };
+    crash.fail_over(run, side, fault, outcomes).await?;
+    outcomes.violations.extend(crash.judge(run).await?.into_iter().map(|sentence| format!("failover {round}: {sentence}")));
     Ok(())
 }
 

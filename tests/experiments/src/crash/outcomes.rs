@@ -18,6 +18,10 @@ pub(crate) struct Outcomes {
     pub finished: usize,
     /// The same command again was refused, and `abort` ended the move.
     pub refused: usize,
+    /// Moves that went on when a primary failed over.
+    pub outlived: usize,
+    /// Moves that failed then, and were repeated.
+    pub repeated: usize,
     /// The longest until the services had made every bucket writable without any command.
     pub healed: Duration,
     pub violations: Vec<String>,
@@ -34,6 +38,8 @@ impl Outcomes {
             ("resumed by the same command", self.resumed),
             ("rolled back by abort", self.rolled_back),
             ("finished by abort", self.finished),
+            ("went on after a failover", self.outlived),
+            ("failed with a failover and were repeated", self.repeated),
         ] {
             run.figure(Figure::shown(name, count(times), "count"));
         }

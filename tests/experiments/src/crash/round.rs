@@ -5,10 +5,17 @@ use magnitude_ids::Bucket;
 use tokio::time::{Instant, sleep};
 
 use super::{Kill, Outcomes, Sides};
-use crate::{check, reshard, run::Run};
+use crate::{
+    check,
+    fault::{self, Fault},
+    reshard,
+    run::Run,
+};
 
 /// A fence lives 2 s, and the services look every 2 s.
 const HEALED: Duration = Duration::from_secs(10);
+/// How often the same command may be refused, at most, before it succeeds.
+const AGAIN: usize = 5;
 const LOOK: Duration = Duration::from_millis(50);
 
 /// One kill.
@@ -61,6 +68,31 @@ impl Crash<'_> {
             Way::Abort => {}
         }
         self.abort(run, outcomes).await
+    }
+
+    /// Lets a primary of the shard `side` go while the move is at a step; then the same command again, until it succeeds.
+    pub async fn fail_over(&self, run: &Run, side: usize, fault: Fault, outcomes: &mut Outcomes) -> anyhow::Result<()> {
+        let databases = run.databases()?;
+        let shard = databases.shards().swap_remove(side);
+        let leader = fault::leader(run, &shard).await?;
+        let mut sides = Sides::open(&databases, self.service, self.from, self.to).await?;
+        let happen = async {
+            fault.inject(run, &shard, &leader).await?;
+            fault::another_leader(run, &shard, &leader).await.map(drop)
+        };
+        let (mut done, mut said) = sides.interrupt(self.begin(run)?, self.kill, happen).await?;
+        eprintln!("move beside the failover ({done}): {said}");
+        *if done { &mut outcomes.outlived } else { &mut outcomes.repeated } += 1;
+        for _ in 0..AGAIN {
+            if !done {
+                (done, said) = reshard::finish(self.begin(run)?).await?;
+                eprintln!("again ({done}): {said}");
+            }
+        }
+        if !done || !self.has_moved(run).await? {
+            outcomes.violations.push(format!("{}: a failover of {shard} kept the move from its end: {said}", self.service));
+        }
+        fault::whole(run, &shard, Instant::now()).await.map(drop)
     }
 
     async fn abort(&self, run: &Run, outcomes: &mut Outcomes) -> anyhow::Result<()> {

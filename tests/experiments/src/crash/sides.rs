@@ -10,7 +10,7 @@ use tokio::{
 };
 use uuid::Uuid;
 
-use crate::databases::Databases;
+use crate::{databases::Databases, reshard};
 
 const PATIENCE: Duration = Duration::from_mins(1);
 const STEP: Duration = Duration::from_millis(1);
@@ -80,6 +80,24 @@ impl Sides {
         self.target.release().await?;
         let Some(id) = id else { return Ok(NOTHING.to_owned()) };
         Ok(format!("{}/{}", self.source.at(id).await?, self.target.at(id).await?))
+    }
+
+    /// Lets `happen` happen when the command gets there, and the command go on. Whether it succeeded, and what it said.
+    pub async fn interrupt(
+        &mut self,
+        mut command: Child,
+        kill: Kill,
+        happen: impl Future<Output = anyhow::Result<()>>,
+    ) -> anyhow::Result<(bool, String)> {
+        tokio::select! {
+            reached = self.reach(kill) => drop(reached?),
+            // Too late: then it happens after the move.
+            ended = command.wait() => drop(ended?),
+        }
+        happen.await?;
+        // The locks of a primary that died are gone with it.
+        let _ = (self.source.release().await, self.target.release().await);
+        reshard::finish(command).await
     }
 
     /// The move that got there; None if it had not begun.

@@ -6,4 +6,5 @@ mod mirrors;
 mod names;
 mod own_reads;
 mod owners;
+mod replication;
 mod stage;

@@ -1,0 +1,107 @@
+use std::time::Duration;
+
+use magnitude_experiments::{
+    check,
+    load::{Event, Kind, Load, Outcome, Settings, Window},
+};
+use magnitude_stack::{Health, Stack as Runner};
+use tokio::time::{Instant, sleep};
+
+use crate::stage::Stage;
+
+/// A lock runs out, a node is elected, and the old one is rewound.
+const PATIENCE: Duration = Duration::from_mins(2);
+
+#[tokio::test]
+async fn what_a_failover_lost_without_strict_replication_is_reported() {
+    if let Some(why) = magnitude_stack::cuts_unusable() {
+        eprintln!("SKIPPED, no node can be cut off here: {why}");
+        return;
+    }
+    let stage = Stage::enter().await;
+    let shard = stage.databases.shards().pop().expect("there are shards");
+    let settings = Settings { sessions: 2, per_shard: 1, pause: Duration::from_millis(20), ..Settings::new(1) };
+    let load = Load::start(&stage.stack.url, stage.owners.clone(), &settings).await.expect("the sessions sign in");
+    runner(&shard, |stack, shard| stack.set_cluster(shard, "synchronous_mode=off")).await;
+    until("a commit waits for nobody", async || names(&stage).await.is_empty()).await;
+
+    let leader = runner(&shard, |stack, shard| cut_standbys(stack, shard)).await;
+    let from = load.history().now();
+    let published = |event: &Event| {
+        event.start >= from && event.kind == Kind::Publish && event.outcome == Outcome::Ok && event.shard.as_ref() == Some(&shard)
+    };
+    until("an article that no standby has", async || {
+        !load.history().select(Window { from, to: load.history().now() }, published).is_empty()
+    })
+    .await;
+    let lost = load.history().select(Window { from, to: load.history().now() }, published).swap_remove(0);
+    let record = load.stop().await.expect("no session panicked");
+    fail_over(&shard, &leader).await;
+
+    let found = check::acknowledged(&record).await.expect("the API answers");
+    mend(&shard, &leader).await;
+
+    assert!(found.iter().any(|told| told.starts_with(&format!("{}: 0 times", lost.what))), "{found:?}");
+}
+
+/// The leader's name.
+fn cut_standbys(stack: &Runner, shard: &str) -> anyhow::Result<String> {
+    let leader = stack.leader(shard)?;
+    for node in stack.select(shard)?.into_iter().filter(|node| *node != leader) {
+        stack.cut(&node.name)?;
+    }
+    Ok(leader.name)
+}
+
+/// The leader dies with what only it has; one of the others takes over.
+async fn fail_over(shard: &str, leader: &str) {
+    let before = leader.to_owned();
+    runner(shard, move |stack, shard| {
+        stack.kill(&before)?;
+        stack.select(shard)?.iter().try_for_each(|node| stack.restore(&node.name))
+    })
+    .await;
+    let before = leader.to_owned();
+    until("another node leads", async || {
+        let before = before.clone();
+        runner(shard, move |stack, shard| Ok(stack.leader(shard).is_ok_and(|leader| leader.name != before))).await
+    })
+    .await;
+}
+
+async fn mend(shard: &str, leader: &str) {
+    let before = leader.to_owned();
+    runner(shard, move |stack, shard| {
+        stack.set_cluster(shard, "synchronous_mode=quorum")?;
+        stack.start(&before)
+    })
+    .await;
+    until("every node may take over again", async || {
+        runner(shard, |stack, shard| Ok(stack.select(shard)?.iter().all(|node| stack.health(node) == Health::Ready))).await
+    })
+    .await;
+}
+
+/// Whom a commit waits for on the last shard.
+async fn names(stage: &Stage) -> String {
+    let last = stage.databases.shards().len() - 1;
+    let mut primary = stage.databases.primary(last, "postgres").await.expect("the primary answers");
+    sqlx::query_scalar("show synchronous_standby_names").fetch_one(&mut primary).await.expect("it is a setting")
+}
+
+/// The runner blocks: it works on another thread.
+async fn runner<T: Send + 'static>(shard: &str, work: impl FnOnce(&Runner, &str) -> anyhow::Result<T> + Send + 'static) -> T {
+    let shard = shard.to_owned();
+    let folder = std::env::var_os("MAGNITUDE_TEST_STACK").expect("a stack is described");
+    let folder = std::path::PathBuf::from(folder).parent().expect("it lies in the stack's folder").to_path_buf();
+    let done = tokio::task::spawn_blocking(move || work(&Runner::open(&folder)?, &shard));
+    done.await.expect("it does not panic").expect("the runner obeys")
+}
+
+async fn until(what: &str, mut state: impl AsyncFnMut() -> bool) {
+    let end = Instant::now() + PATIENCE;
+    while !state().await {
+        assert!(Instant::now() < end, "{what}: not within {PATIENCE:?}");
+        sleep(Duration::from_millis(100)).await;
+    }
+}
