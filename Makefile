@@ -9,10 +9,13 @@ SERVICE ?=
 NODE ?=
 SUITE ?=
 FOLLOW ?=
+NAME ?=
+ROUNDS ?=
+SEED ?=
 
 .PHONY: help
 help: ## List the commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: install
 install: ## Install the system packages that are missing (asks first)
@@ -71,8 +74,17 @@ test: ## Everything, on a stack of its own (SUITE=package runs one)
 	@deploy/local/test.sh $(SUITE)
 
 .PHONY: prove
-prove: ## The long version: the conformance suite 20 times, then 4 copies at once on a filled database
+prove: ## The long version: the conformance suite 20 times, 4 copies at once on a filled database, every experiment in full
 	@MAGNITUDE_PROVE=1 deploy/local/test.sh magnitude-conformance
+	@deploy/local/experiment.sh all
+
+.PHONY: experiment
+experiment: ## Show one claim in full (NAME=failover, ROUNDS=200, SEED=1) and write reports/NAME.json
+	@deploy/local/experiment.sh "$(NAME)" $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SEED),--seed $(SEED))
+
+.PHONY: claims
+claims: ## Write the README's table of claims from reports/
+	@cargo run --quiet --package magnitude-experiments -- claims
 
 .PHONY: bench
 bench: ## Compare an instance of articles with a constant answer (builds for release, installs oha)

@@ -35,7 +35,7 @@ names() {
   if [ "$1" = all ]; then echo replica failover resharding reshard-crash; else echo "$1"; fi
 }
 
-[ $# -gt 0 ] || { echo 'say which: make experiment NAME=failover (target/debug/experiment help lists them)' >&2; exit 2; }
+[ -n "${1:-}" ] || { echo 'say which: make experiment NAME=failover (target/debug/experiment help lists them)' >&2; exit 2; }
 mkdir -p .stack
 exec 9>.stack/experiment.lock
 flock --nonblock 9 || { echo 'Another experiment runs in this clone.' >&2; exit 1; }

@@ -42,6 +42,15 @@ prove() {
   echo 'Proved: 20 rounds in a row, 4 copies at once and one round more, with replicas 500 ms late.'
 }
 
+# Each in its short version; what one broke, it has mended.
+experiments() {
+  local name
+  for name in replica failover resharding reshard-crash; do
+    target/debug/experiment "$name" --short
+    "$stack" heal
+  done
+}
+
 at_once() {
   local number
   set -m
@@ -73,7 +82,12 @@ main() {
     prove
   else
     "$stack" up
-    if [ -n "$suite" ]; then cargo test --package "$suite"; else cargo test --workspace; fi
+    if [ -n "$suite" ]; then
+      cargo test --package "$suite"
+    else
+      cargo test --workspace
+      experiments
+    fi
   fi
   "$stack" heal
 }

@@ -11,7 +11,7 @@ use crate::process::{Record, orphans, poll};
 use crate::stack::{Stack, find_project};
 use crate::topology::{Kind, Node, Topology};
 use crate::up::together;
-use crate::{block, fault, place};
+use crate::{block, disk, fault, place};
 
 /// The beginnings of the programs' names; the services are added to them.
 const SERVERS: [&str; 6] = ["postgres", "patroni", "etcd", "redis-", "valkey-", "envoy"];
@@ -35,6 +35,7 @@ pub fn clean(folder: &Path) -> Result<()> {
     }
     let folder = real(folder);
     if let Ok(Some(stack)) = Stack::find(&folder) {
+        stack.nodes().iter().try_for_each(|node| disk::unmount(&stack.data(&node.name)))?;
         place::remove(&stack.data_folder())?;
         stack.nodes().iter().filter(|node| node.is_postgres()).try_for_each(|node| place::remove(&crate::postgres::sockets(node)))?;
     }

@@ -4,6 +4,7 @@ mod block;
 mod change;
 mod command;
 mod description;
+mod disk;
 mod doctor;
 mod end;
 mod envoy;

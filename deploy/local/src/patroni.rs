@@ -50,6 +50,18 @@ impl Stack {
         Ok(())
     }
 
+    /// The same to this very node, unless it leads already.
+    pub fn switchover_to(&self, name: &str) -> Result<()> {
+        let node = self.node(name)?;
+        let leader = self.leader(&node.group)?;
+        if leader == node {
+            return Ok(());
+        }
+        self.patronictl(&leader, &["switchover", "--leader", &leader.name, "--candidate", name, "--force", &node.group])?;
+        ensure!(self.leader(&node.group)? == node, "{name} does not lead");
+        Ok(())
+    }
+
     /// Changes what the nodes of a shard have in common until the next start: `name=value` of `cluster.yaml`.
     pub fn set_cluster(&self, shard: &str, setting: &str) -> Result<()> {
         let leader = self.leader(shard)?;
@@ -134,11 +146,11 @@ impl Stack {
     }
 }
 
-/// The node takes writes, or acknowledges them and may take over.
+/// The node takes writes, or acknowledges them and may take over. One that was frozen still thinks that it is the primary.
 pub fn ready(node: &Node) -> bool {
     let Some((_, body)) = probe::http_get(rest(node), "/patroni") else { return false };
     let told: Told = serde_json::from_str(&body).unwrap_or_default();
-    told.state == "running" && (told.role == "primary" || told.quorum_standby)
+    told.state == "running" && (told.quorum_standby || told.role == "primary" && leads(node))
 }
 
 /// Whether this node holds the lock and takes writes.

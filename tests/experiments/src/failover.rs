@@ -18,6 +18,8 @@ const NAME: &str = "failover";
 const TITLE: &str = "primaries are killed, cut off, frozen and switched over under load";
 /// By how many seconds the clock of one instance is off all the time.
 const SKEW: i32 = 5;
+/// What a small disk has more than the data on it.
+const SPARE_MIB: u64 = 256;
 const SKEWED: &str = "articles-2";
 const PATIENCE: Duration = Duration::from_mins(2);
 const STEP: Duration = Duration::from_millis(50);
@@ -48,6 +50,8 @@ pub async fn run(options: &Options) -> anyhow::Result<()> {
     // Each shard has its own sequence, side by side with the others'.
     let rounds =
         try_join_all(plans.iter().map(|(shard, plan)| sequence(&run, &load, shard, plan))).await?.into_iter().flatten().collect::<Vec<_>>();
+    let mut rounds = rounds;
+    rounds.extend(full_disk(&run, &load).await?);
     sleep(Duration::from_secs(3)).await;
     let record = load.stop().await?;
     run.control(|stack| stack.skew(SKEWED, 0)).await?;
@@ -65,7 +69,7 @@ fn plan(run: &Run) -> anyhow::Result<BTreeMap<String, Vec<Plan>>> {
             eprintln!("SKIPPED, not possible here: {}: {why}", fault.name());
             false
         }
-        None => !(run.options.short && *fault == Fault::Frozen),
+        None => *fault != Fault::FullDisk && !(run.options.short && *fault == Fault::Frozen),
     });
     let shards = run.databases()?.shards();
     let mut plans: BTreeMap<String, Vec<Plan>> = shards.iter().map(|shard| (shard.clone(), vec![])).collect();
@@ -84,7 +88,7 @@ async fn sequence(run: &Run, load: &Load, shard: &str, plans: &[Plan]) -> anyhow
     let mut rounds = vec![];
     for plan in plans {
         let round = one(run, load, shard, *plan).await?;
-        println!("{shard}: {}: no write for {:.2?}, whole again after {:.2?}", round.fault.name(), round.gap, round.rejoined);
+        run.tell(&format!("{shard}: {}: no write for {:.2?}, whole again after {:.2?}", round.fault.name(), round.gap, round.rejoined));
         rounds.push(round);
     }
     Ok(rounds)
@@ -103,6 +107,23 @@ async fn one(run: &Run, load: &Load, shard: &str, Plan { fault, companion, numbe
     let rejoined = fault::whole(run, shard, let_back).await?;
     companion.end(run, shard).await?;
     Ok(Round { fault, gap, rejoined })
+}
+
+/// A primary whose disk is full, once: its data is moved to a small file system first.
+async fn full_disk(run: &Run, load: &Load) -> anyhow::Result<Option<Round>> {
+    let Some(shard) = run.databases()?.shards().pop() else { return Ok(None) };
+    let node = fault::standby(run, &shard, &fault::leader(run, &shard).await?, 0).await?;
+    let name = node.clone();
+    if let Err(error) = run.control(move |stack| stack.small_disk(&name, SPARE_MIB)).await {
+        eprintln!("SKIPPED, no file system can be mounted here: {error:#}");
+        return Ok(None);
+    }
+    let name = node.clone();
+    run.control(move |stack| stack.switchover_to(&name)).await?;
+    fault::whole(run, &shard, Instant::now()).await?;
+    let round = one(run, load, &shard, Plan { fault: Fault::FullDisk, companion: Companion::Nothing, number: 0 }).await?;
+    run.control(move |stack| stack.large_disk(&node)).await?;
+    Ok(Some(round))
 }
 
 /// Waits until a write to the shard that begins from now on is acknowledged.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
+use sqlx::PgConnection;
 use tokio::time::{Instant, sleep};
 
 use crate::run::Run;
@@ -25,6 +26,8 @@ pub enum Fault {
     Cut,
     /// SIGSTOP to everything on the node, for 30 s.
     Frozen,
+    /// The file system of its data is full. It must be a small one.
+    FullDisk,
 }
 
 /// What goes on beside it.
@@ -46,7 +49,7 @@ pub struct Broken {
 }
 
 impl Fault {
-    pub const ALL: [Self; 5] = [Self::Server, Self::Switchover, Self::Node, Self::Cut, Self::Frozen];
+    pub const ALL: [Self; 6] = [Self::Server, Self::Switchover, Self::Node, Self::Cut, Self::Frozen, Self::FullDisk];
 
     pub fn name(self) -> &'static str {
         match self {
@@ -55,6 +58,7 @@ impl Fault {
             Self::Node => "node killed",
             Self::Cut => "cut off",
             Self::Frozen => "frozen for 30 s",
+            Self::FullDisk => "disk full",
         }
     }
 
@@ -63,7 +67,7 @@ impl Fault {
         match self {
             Self::Server => 5.0,
             Self::Switchover => 2.5,
-            Self::Node | Self::Cut | Self::Frozen => 25.0,
+            Self::Node | Self::Cut | Self::Frozen | Self::FullDisk => 25.0,
         }
     }
 
@@ -81,8 +85,12 @@ impl Fault {
             Self::Node => stack.kill(&name),
             Self::Cut => stack.cut(&name),
             Self::Frozen => stack.pause(&name),
+            Self::FullDisk => stack.fill_disk(&name, 0),
         })
         .await?;
+        if self == Self::FullDisk {
+            use_up(run, node).await?;
+        }
         Ok(Broken { fault: self, node: node.to_owned(), since })
     }
 }
@@ -99,6 +107,7 @@ impl Broken {
             Fault::Node => stack.start(&name),
             Fault::Cut => stack.restore(&name),
             Fault::Frozen => stack.resume(&name),
+            Fault::FullDisk => stack.free_disk(&name),
         })
         .await?;
         Ok(let_back)
@@ -131,6 +140,17 @@ impl Companion {
         }
         Ok(())
     }
+}
+
+/// Fills what is left of the write-ahead log, until the server can write no more.
+async fn use_up(run: &Run, node: &str) -> anyhow::Result<()> {
+    let end = Instant::now() + PATIENCE;
+    let mut connection = connect(run, node).await?;
+    let more = "select pg_logical_emit_message(false, 'full', 'more'), pg_switch_wal()";
+    while sqlx::query(more).execute(&mut connection).await.is_ok() {
+        ensure!(Instant::now() < end, "{node}: the disk does not get full");
+    }
+    Ok(())
 }
 
 /// One of the nodes that do not lead.
@@ -183,9 +203,13 @@ async fn nodes(run: &Run, shard: &str) -> anyhow::Result<Vec<String>> {
 
 /// Calls a function of a standby's replay.
 pub async fn replay(run: &Run, node: &str, function: &str) -> anyhow::Result<()> {
-    let name = node.to_owned();
-    let address = run.control(move |stack| Ok(stack.node(&name)?.address.to_string())).await?;
-    let mut connection = run.databases()?.node(&address, "postgres").await?;
+    let mut connection = connect(run, node).await?;
     sqlx::raw_sql(sqlx::AssertSqlSafe(format!("select {function}"))).execute(&mut connection).await.with_context(|| node.to_owned())?;
     Ok(())
+}
+
+async fn connect(run: &Run, node: &str) -> anyhow::Result<PgConnection> {
+    let name = node.to_owned();
+    let address = run.control(move |stack| Ok(stack.node(&name)?.address.to_string())).await?;
+    run.databases()?.node(&address, "postgres").await
 }

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod check;
+pub mod claims;
 mod crash;
 pub mod databases;
 pub mod failover;

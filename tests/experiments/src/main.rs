@@ -1,7 +1,9 @@
 //! `experiment`: breaks the running stack on purpose and measures what its clients notice.
 
+use std::path::Path;
+
 use clap::{Parser, Subcommand};
-use magnitude_experiments::{failover, replica, reshard_crash, resharding, run::Options};
+use magnitude_experiments::{claims, failover, replica, reshard_crash, resharding, run::Options};
 
 #[derive(Parser)]
 #[command(name = "experiment", about = "Breaks the running stack on purpose and measures what its clients notice")]
@@ -12,6 +14,8 @@ struct Command {
 
 #[derive(Subcommand)]
 enum Claim {
+    /// Write the README's table from the reports
+    Claims,
     /// Replicas die, lag, are cut off and frozen, and come back
     Replica(Options),
     /// Primaries are killed, cut off, frozen and switched over
@@ -25,6 +29,11 @@ enum Claim {
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     match Command::parse().claim {
+        Claim::Claims => {
+            let changed = claims::write(Path::new("."))?;
+            println!("README.md {}", if changed { "is written anew" } else { "is as the reports say" });
+            Ok(())
+        }
         Claim::Replica(options) => replica::run(&options).await,
         Claim::Failover(options) => failover::run(&options).await,
         Claim::Resharding(options) => resharding::run(&options).await,

@@ -61,7 +61,7 @@ async fn round(run: &Run, load: &Load, shard: &str, number: usize) -> anyhow::Re
         pass(load, Duration::from_secs(5)).await;
         let let_back = broken.undo(run).await?;
         let rejoined = fault::whole(run, shard, let_back).await?;
-        println!("{shard}: {node} was {}, whole again after {rejoined:.2?}", fault.name());
+        run.tell(&format!("{shard}: {node} was {}, whole again after {rejoined:.2?}", fault.name()));
     }
     Ok(())
 }

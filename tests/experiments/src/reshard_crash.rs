@@ -106,7 +106,7 @@ async fn fail_over(run: &Run, buckets: &[Bucket], round: usize, outcomes: &mut O
     let service = SERVICES[round % SERVICES.len()];
     let from = run.owners().await?.number(service, buckets[0]).context("a bucket without an owner")?;
     let side = [from, 1 - from][round % 2];
-    println!("failover {round}: {service}, at {kill:?}, of the {}", if side == from { "source" } else { "target" });
+    run.tell(&format!("failover {round}: {service}, at {kill:?}, of the {}", if side == from { "source" } else { "target" }));
     let crash = Crash { service, buckets, from, to: 1 - from, kill, way: Way::Again };
     crash.fail_over(run, side, fault, outcomes).await?;
     outcomes.violations.extend(crash.judge(run).await?.into_iter().map(|sentence| format!("failover {round}: {sentence}")));

@@ -3,6 +3,7 @@
 use std::{
     path::{Path, PathBuf},
     sync::atomic::{AtomicUsize, Ordering},
+    time::Instant,
 };
 
 use anyhow::{Context, ensure};
@@ -43,6 +44,7 @@ pub struct Run {
     name: &'static str,
     title: &'static str,
     folder: PathBuf,
+    begun: Instant,
     faults: AtomicUsize,
     figures: Vec<Figure>,
     violations: Vec<String>,
@@ -54,7 +56,17 @@ impl Run {
         let seed = options.seed.unwrap_or_else(rand::random);
         println!("{name}: --seed {seed}");
         let (options, folder) = (options.clone(), folder());
-        Self { options, seed, name, title, folder, faults: AtomicUsize::new(0), figures: Vec::new(), violations: Vec::new() }
+        Self {
+            options,
+            seed,
+            name,
+            title,
+            folder,
+            begun: Instant::now(),
+            faults: AtomicUsize::new(0),
+            figures: Vec::new(),
+            violations: Vec::new(),
+        }
     }
 
     /// How often, unless the command says otherwise.
@@ -92,7 +104,12 @@ impl Run {
     /// Notes that a fault was injected: a run without any proves nothing.
     pub fn fault(&self, what: &str) {
         self.faults.fetch_add(1, Ordering::Relaxed);
-        println!("{}: {what}", self.name);
+        self.tell(what);
+    }
+
+    /// Says what goes on, and when.
+    pub fn tell(&self, what: &str) {
+        println!("{:7.1} s  {what}", self.begun.elapsed().as_secs_f32());
     }
 
     pub fn figure(&mut self, figure: Figure) {

@@ -25,9 +25,27 @@ pub fn a_write_whose_instance_went_away_is_unknown(own: &Own) {
     assert!(answer.starts_with("HTTP/1.1 503") && answer.contains("retry-after: 1"), "{answer}");
 }
 
+pub fn an_instance_that_answers_with_errors_is_not_taken_out(own: &Own) {
+    let refuses = Some("HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n");
+    let (one, two) = (Instance::start_with(refuses), Instance::start_with(refuses));
+    write_endpoints(own, &[one.address, two.address]);
+    for instance in [&one, &two] {
+        eventually("Envoy finds the instance well", || clusters(own).contains(&format!("::{}::health_flags::healthy", instance.address)));
+    }
+
+    for _ in 0..40 {
+        http(&own.gateway(), "POST", "/api/articles");
+    }
+
+    for instance in [one, two] {
+        assert!(instance.served.load(Ordering::SeqCst) > 0, "both were asked");
+        assert!(clusters(own).contains(&format!("::{}::health_flags::healthy", instance.address)), "it is only the messenger");
+    }
+}
+
 pub fn a_write_that_was_never_sent_can_be_tried_again(own: &Own) {
     let closed = TcpListener::bind("127.0.0.1:0").expect("a port is free").local_addr().expect("is bound");
-    write_endpoints(own, closed);
+    write_endpoints(own, &[closed]);
     eventually("Envoy knows the instance", || clusters(own).contains(&format!("::{closed}::")));
 
     let answer = http(&own.gateway(), "POST", "/api/articles");
@@ -38,7 +56,7 @@ pub fn a_write_that_was_never_sent_can_be_tried_again(own: &Own) {
 }
 
 fn route(own: &Own, instance: SocketAddr) {
-    write_endpoints(own, instance);
+    write_endpoints(own, &[instance]);
     eventually("Envoy finds the instance well", || clusters(own).contains(&format!("::{instance}::health_flags::healthy")));
 }
 
@@ -47,22 +65,25 @@ fn clusters(own: &Own) -> String {
     http(&internal.replace(":9100", ":9901"), "GET", "/clusters")
 }
 
-fn write_endpoints(own: &Own, instance: SocketAddr) {
-    let (address, port) = (instance.ip().to_string(), instance.port());
+fn write_endpoints(own: &Own, instances: &[SocketAddr]) {
+    let endpoint = |instance: &SocketAddr| {
+        let (address, port) = (instance.ip().to_string(), instance.port());
+        json!({"endpoint": {
+            "address": {"socket_address": {"address": address, "port_value": port}},
+            "health_check_config": {"port_value": port},
+        }})
+    };
     let content = json!({"resources": [{
         "@type": "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment",
         "cluster_name": "articles",
-        "endpoints": [{"lb_endpoints": [{"endpoint": {
-            "address": {"socket_address": {"address": address, "port_value": port}},
-            "health_check_config": {"port_value": port},
-        }}]}],
+        "endpoints": [{"lb_endpoints": instances.iter().map(endpoint).collect::<Vec<_>>()}],
     }]});
     let folder = own.folder.join("run/endpoints");
     fs::write(folder.join(".fresh"), content.to_string()).expect("is written");
     fs::rename(folder.join(".fresh"), folder.join("articles.json")).expect("is renamed");
 }
 
-/// Says that it is well, and hangs up on everything else after it has read the request.
+/// Says that it is well, and answers everything else with the same, or hangs up after it has read the request.
 struct Instance {
     address: SocketAddr,
     served: Arc<AtomicUsize>,
@@ -70,29 +91,34 @@ struct Instance {
 
 impl Instance {
     fn start() -> Self {
+        Self::start_with(None)
+    }
+
+    fn start_with(answer: Option<&'static str>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
         let (address, served) = (listener.local_addr().expect("is bound"), Arc::new(AtomicUsize::new(0)));
         let count = served.clone();
         std::thread::spawn(move || {
             for client in listener.incoming().flatten() {
                 let count = count.clone();
-                std::thread::spawn(move || serve(client, &count));
+                std::thread::spawn(move || serve(client, &count, answer));
             }
         });
         Self { address, served }
     }
 }
 
-fn serve(mut client: TcpStream, count: &AtomicUsize) {
+fn serve(mut client: TcpStream, count: &AtomicUsize, answer: Option<&str>) {
     let Ok(reading) = client.try_clone() else { return };
     let mut lines = BufReader::new(reading).lines().map_while(Result::ok);
     while let Some(request) = lines.next() {
         while lines.next().is_some_and(|line| !line.is_empty()) {}
         if !request.starts_with("GET /health/") {
             count.fetch_add(1, Ordering::SeqCst);
-            return;
         }
-        if client.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").is_err() {
+        let well = request.starts_with("GET /health/").then_some("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
+        let Some(answer) = well.or(answer) else { return };
+        if client.write_all(answer.as_bytes()).is_err() {
             return;
         }
     }
