@@ -183,8 +183,21 @@ fn status(stack: &Stack) -> ExitCode {
         let role = stack.role(&node).filter(|_| health == Health::Ready).map(|role| format!(" ({role})")).unwrap_or_default();
         println!("{:<12} {:<9} {:<22} {}{role}", node.name, kind(&node), node.address, word(&health));
     }
+    for sentence in doubts(stack) {
+        println!("{sentence}");
+        all = false;
+    }
     println!("\n{}/api/docs", stack.url());
     if all { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Overlapping claims, buckets without an owner, moves that have not ended. Without services, or a database that answers, there is nobody to ask.
+fn doubts(stack: &Stack) -> Vec<String> {
+    let up = |kind: Kind| stack.nodes().iter().any(|node| node.kind == kind && stack.health(node) == Health::Ready);
+    if !up(Kind::Service) || !up(Kind::Postgres) {
+        return vec![];
+    }
+    stack.claims_in_doubt().unwrap_or_else(|error| vec![format!("{error:#}")])
 }
 
 fn kind(node: &Node) -> &'static str {

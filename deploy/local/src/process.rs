@@ -141,7 +141,7 @@ struct Stat {
 }
 
 impl Stat {
-    /// None for a process that is gone or a zombie: both are over.
+    /// None for a process that is gone or a zombie: both are over. Not a zombie whose other threads are still ending: they hold its ports.
     fn read(pid: i32) -> Option<Self> {
         Self::parse(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
     }
@@ -151,7 +151,8 @@ impl Stat {
         let fields: Vec<&str> = line.rsplit_once(')')?.1.split_whitespace().collect();
         let state = fields.first()?.chars().next()?;
         let stat = Self { state, parent: fields.get(1)?.parse().ok()?, start: fields.get(19)?.parse().ok()? };
-        (!matches!(stat.state, 'Z' | 'X')).then_some(stat)
+        let threads: u32 = fields.get(17)?.parse().ok()?;
+        (!matches!(stat.state, 'Z' | 'X') || threads > 1).then_some(stat)
     }
 }
 
@@ -180,5 +181,12 @@ mod tests {
         let line = "7 (a) b (c)) T 3 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 991 0";
         let stat = Stat::parse(line).expect("parses");
         assert_eq!((stat.state, stat.parent, stat.start), ('T', 3, 991));
+    }
+
+    #[test]
+    fn a_zombie_lives_as_long_as_one_of_its_other_threads() {
+        let zombie = |threads| Stat::parse(&format!("7 (a) Z 3 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 {threads} 0 991 0"));
+        assert!(zombie(2).is_some());
+        assert!(zombie(1).is_none());
     }
 }

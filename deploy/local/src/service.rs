@@ -19,6 +19,8 @@ use crate::topology::{Kind, Node, Service};
 
 /// An index over a large table takes its time; a lock that is never given must not hang the stack.
 const MIGRATE_BOUND: Duration = Duration::from_mins(10);
+/// A shard that does not answer is not waited for longer.
+const ASK_BOUND: Duration = Duration::from_secs(20);
 
 /// What differs from a service's own defaults here.
 #[derive(Serialize)]
@@ -102,17 +104,34 @@ impl Stack {
     /// at the first that fails.
     pub fn reshard(&self, arguments: &[String]) -> Result<()> {
         for service in &self.topology.services {
-            let first = self.group(Kind::Service, &service.name).into_iter().next().context("a service has an instance")?;
-            let (settings, _) = self.service_settings(&first.name, &service.name, first.address.ip())?;
             println!("{}:", service.name);
-            let mut reshard = Command::new(binary(&service.name)?);
-            reshard.arg("--settings").arg(settings).arg("reshard").args(arguments).envs(self.service_env(&service.name)?);
-            // What was asked for is printed; the log's lines would stand between.
-            reshard.env("MAGNITUDE_TELEMETRY__LOG", "error").env("MAGNITUDE_TELEMETRY__FORMAT", "text");
-            reshard.env("MAGNITUDE_RESHARD__USER", SUPERUSER).env("MAGNITUDE_RESHARD__PASSWORD_FILE", self.secret_file(SUPERUSER));
-            ensure!(reshard.status()?.success(), "{} reshard failed; the services after it were not asked", service.name);
+            let status = self.reshard_command(service)?.args(arguments).status()?;
+            ensure!(status.success(), "{} reshard failed; the services after it were not asked", service.name);
         }
         Ok(())
+    }
+
+    /// What is wrong with the claims of buckets, and which moves have not ended.
+    pub fn claims_in_doubt(&self) -> Result<Vec<String>> {
+        let mut sentences = vec![];
+        for service in &self.topology.services {
+            let output = command::output(self.reshard_command(service)?.arg("status"), "reshard status", ASK_BOUND)?;
+            let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+            let well = |line: &str| line.contains(" buckets (") || line == "No move is under way." || line.is_empty();
+            sentences.extend(said.lines().filter(|line| !well(line)).map(|line| format!("{}: {line}", service.name)));
+        }
+        Ok(sentences)
+    }
+
+    fn reshard_command(&self, service: &Service) -> Result<Command> {
+        let first = self.group(Kind::Service, &service.name).into_iter().next().context("a service has an instance")?;
+        let (settings, _) = self.service_settings(&first.name, &service.name, first.address.ip())?;
+        let mut reshard = Command::new(binary(&service.name)?);
+        reshard.arg("--settings").arg(settings).arg("reshard").envs(self.service_env(&service.name)?);
+        // What was asked for is printed; the log's lines would stand between.
+        reshard.env("MAGNITUDE_TELEMETRY__LOG", "error").env("MAGNITUDE_TELEMETRY__FORMAT", "text");
+        reshard.env("MAGNITUDE_RESHARD__USER", SUPERUSER).env("MAGNITUDE_RESHARD__PASSWORD_FILE", self.secret_file(SUPERUSER));
+        Ok(reshard)
     }
 
     fn service_env(&self, service: &str) -> Result<BTreeMap<String, String>> {
