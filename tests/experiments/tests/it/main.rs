@@ -7,4 +7,5 @@ mod names;
 mod own_reads;
 mod owners;
 mod replication;
+mod room;
 mod stage;

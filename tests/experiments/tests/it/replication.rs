@@ -7,7 +7,7 @@ use magnitude_experiments::{
 use magnitude_stack::{Health, Stack as Runner};
 use tokio::time::{Instant, sleep};
 
-use crate::stage::Stage;
+use crate::stage::{Stage, runner};
 
 /// A lock runs out, a node is elected, and the old one is rewound.
 const PATIENCE: Duration = Duration::from_mins(2);
@@ -89,15 +89,6 @@ async fn names(stage: &Stage) -> String {
     let last = stage.databases.shards().len() - 1;
     let mut primary = stage.databases.primary(last, "postgres").await.expect("the primary answers");
     sqlx::query_scalar("show synchronous_standby_names").fetch_one(&mut primary).await.expect("it is a setting")
-}
-
-/// The runner blocks: it works on another thread.
-async fn runner<T: Send + 'static>(shard: &str, work: impl FnOnce(&Runner, &str) -> anyhow::Result<T> + Send + 'static) -> T {
-    let shard = shard.to_owned();
-    let folder = std::env::var_os("MAGNITUDE_TEST_STACK").expect("a stack is described");
-    let folder = std::path::PathBuf::from(folder).parent().expect("it lies in the stack's folder").to_path_buf();
-    let done = tokio::task::spawn_blocking(move || work(&Runner::open(&folder)?, &shard));
-    done.await.expect("it does not panic").expect("the runner obeys")
 }
 
 async fn until(what: &str, mut state: impl AsyncFnMut() -> bool) {

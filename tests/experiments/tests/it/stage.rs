@@ -1,6 +1,6 @@
 //! The running stack, one test at a time, and what a short load left on it.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use magnitude_experiments::{
     databases::Databases,
@@ -89,4 +89,20 @@ pub fn entry(article: Id) -> String {
 /// What is in the second list only.
 pub fn new(before: &[String], after: Vec<String>) -> Vec<String> {
     after.into_iter().filter(|sentence| !before.contains(sentence)).collect()
+}
+
+/// The runner blocks: it works on another thread.
+pub async fn runner<T: Send + 'static>(
+    shard: &str,
+    work: impl FnOnce(&magnitude_stack::Stack, &str) -> anyhow::Result<T> + Send + 'static,
+) -> T {
+    let shard = shard.to_owned();
+    let done = tokio::task::spawn_blocking(move || work(&magnitude_stack::Stack::open(&folder())?, &shard));
+    done.await.expect("it does not panic").expect("the runner obeys")
+}
+
+/// The folder of the stack's state.
+pub fn folder() -> PathBuf {
+    let described = std::env::var_os("MAGNITUDE_TEST_STACK").expect("a stack is described");
+    PathBuf::from(described).parent().expect("it lies in the stack's folder").to_path_buf()
 }
