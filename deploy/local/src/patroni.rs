@@ -38,8 +38,12 @@ impl Stack {
 
     /// The node of a shard that leads it now.
     pub fn leader(&self, shard: &str) -> Result<Node> {
-        let nodes = self.group(Kind::Postgres, shard);
-        nodes.into_iter().find(leads).with_context(|| format!("{shard} has no leader now"))
+        self.leaders(shard).into_iter().next().with_context(|| format!("{shard} has no leader now"))
+    }
+
+    /// Those that say so: for a moment also one that was frozen, until it sees that its lock is gone.
+    pub fn leaders(&self, shard: &str) -> Vec<Node> {
+        self.group(Kind::Postgres, shard).into_iter().filter(leads).collect()
     }
 
     /// Hands a shard over to another of its nodes in order, whichever Patroni finds best; returns when that leads.

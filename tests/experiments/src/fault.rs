@@ -186,7 +186,8 @@ pub async fn whole(run: &Run, shard: &str, begun: Instant) -> anyhow::Result<Dur
         let group = shard.to_owned();
         let well = run.control(move |stack| {
             let nodes = stack.select(&group)?;
-            Ok(nodes.iter().all(|node| stack.health(node) == magnitude_stack::Health::Ready))
+            // One that was frozen leads in its own eyes until it looks.
+            Ok(stack.leaders(&group).len() == 1 && nodes.iter().all(|node| stack.health(node) == magnitude_stack::Health::Ready))
         });
         if well.await? {
             return Ok(begun.elapsed());
