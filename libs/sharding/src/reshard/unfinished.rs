@@ -1,0 +1,106 @@
+//! What commands that were killed have left: shown, undone before the release, finished after it.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, bail};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::{
+    drop,
+    engine::Reshard,
+    flip,
+    plan::in_words,
+    record::{self, Record},
+    side::Side,
+};
+
+impl Reshard {
+    /// Takes up what commands that were killed have left on these shards: undone before the release, finished after it.
+    pub(super) async fn finish_unfinished(&self, of: &[usize]) -> anyhow::Result<usize> {
+        let mut left: BTreeMap<Uuid, (usize, Record)> = BTreeMap::new();
+        for shard in of {
+            let mut side = Side::open(&self.shards, &self.settings, *shard).await?;
+            for record in record::unfinished(&mut side.connection).await? {
+                left.entry(record.id).or_insert((*shard, record));
+            }
+        }
+        for (shard, record) in left.values() {
+            let peer = self.shards.index(&record.peer)?;
+            let (from, to) = if record.side == "source" { (*shard, peer) } else { (peer, *shard) };
+            let (mut source, mut target) = self.sides(from, to).await?;
+            self.take_up(&mut source, &mut target, record).await.with_context(|| format!("the unfinished move {}", record.id))?;
+        }
+        Ok(left.len())
+    }
+
+    async fn take_up(&self, source: &mut Side, target: &mut Side, record: &Record) -> anyhow::Result<()> {
+        let (id, buckets) = (record.id, &record.buckets);
+        flip::lower(&mut source.connection, buckets).await?;
+        if was_released(&mut source.connection, id).await? {
+            flip::claim(source, target, id, buckets).await?;
+            drop::subscription(&mut target.connection, id).await?;
+            drop::publication(&mut source.connection, id).await?;
+            println!("A move of {} buckets from {} to {} was finished.", buckets.len(), source.name, target.name);
+            return end(source, target, id, buckets).await;
+        }
+        drop::subscription(&mut target.connection, id).await?;
+        drop::publication(&mut source.connection, id).await?;
+        drop::rows(&mut target.connection, buckets).await?;
+        for side in [source, target] {
+            drop::markers(&mut side.connection, buckets).await?;
+            record::step(&mut side.connection, id, "aborted").await?;
+        }
+        println!("A move of {} buckets that had not ended was undone.", buckets.len());
+        Ok(())
+    }
+
+    pub(super) async fn abort(&self) -> anyhow::Result<()> {
+        let all: Vec<usize> = (0..self.shards.clusters().len()).collect();
+        if self.finish_unfinished(&all).await? == 0 {
+            println!("No move is under way.");
+        }
+        Ok(())
+    }
+
+    /// Fails when something needs attention.
+    pub(super) async fn status(&self) -> anyhow::Result<()> {
+        let map = self.shards.map();
+        for (shard, cluster) in self.shards.clusters().iter().enumerate() {
+            let owned = map.owned_by(shard);
+            println!("{}: {} buckets ({})", cluster.name(), owned.len(), in_words(&owned));
+        }
+        for line in map.overlaps(|shard| self.shards.cluster(shard).name().to_string()) {
+            println!("{line}");
+        }
+        let mut unfinished = 0;
+        for shard in 0..self.shards.clusters().len() {
+            let mut side = Side::open(&self.shards, &self.settings, shard).await?;
+            for record in record::unfinished(&mut side.connection).await?.into_iter().filter(|record| record.side == "source") {
+                unfinished += 1;
+                println!("{}: a move of {} buckets to {} is at `{}`", side.name, record.buckets.len(), record.peer, record.step);
+            }
+        }
+        let nobodys = map.unowned();
+        if !nobodys.is_empty() {
+            bail!("buckets {} have no owner, or several: requests for them fail", in_words(&nobodys));
+        }
+        println!("{}", if unfinished == 0 { "No move is under way." } else { "If no command is running: `reshard abort`." });
+        Ok(())
+    }
+}
+
+/// The source's rows go, and with them the move.
+pub(super) async fn end(source: &mut Side, target: &mut Side, id: Uuid, buckets: &[i16]) -> anyhow::Result<()> {
+    drop::rows(&mut source.connection, buckets).await?;
+    for side in [source, target] {
+        drop::markers(&mut side.connection, buckets).await?;
+        record::step(&mut side.connection, id, "done").await?;
+    }
+    Ok(())
+}
+
+/// Whether the source let go in this move: its record says so in the transaction of the release.
+async fn was_released(source: &mut PgConnection, id: Uuid) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar("select exists (select from sharding.moves where id = $1 and step = 'released')").bind(id).fetch_one(source).await
+}
