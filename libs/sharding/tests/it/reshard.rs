@@ -211,6 +211,23 @@ async fn two_moves_exclude_each_other() {
 }
 
 #[tokio::test]
+async fn a_killed_command_is_waited_for_until_its_lock_goes() {
+    let bench = Bench::new().await;
+    let mut killed = bench.cluster.primary(0).await;
+    // As one whose statement still runs: its server has to look for the client to see that it is gone.
+    sql(&mut killed, "select pg_advisory_lock(x'006d696772617465'::bigint)").await;
+    let notices = async {
+        tokio::time::sleep(Duration::from_millis(700)).await;
+        sql(&mut killed, "select pg_advisory_unlock_all()").await;
+    };
+
+    let buckets = [7];
+    let (moved, ()) = tokio::join!(bench.order(&buckets, "s2"), notices);
+
+    moved.unwrap();
+}
+
+#[tokio::test]
 async fn shards_of_different_schemas_exchange_nothing() {
     let bench = Bench::new().await;
     sql(&mut bench.cluster.primary(1).await, "delete from sharding.migrations_notes").await;
