@@ -110,6 +110,9 @@ impl Reshard {
     }
 
     async fn run_moves(&self, order: &Move) -> anyhow::Result<()> {
+        if !self.is_clear_for(order).await? {
+            return Ok(());
+        }
         let parts = self.parts(&order.which)?;
         if parts.is_empty() {
             println!("Nothing to move: the buckets are even.");
@@ -132,6 +135,22 @@ impl Reshard {
             }
         }
         Ok(())
+    }
+
+    /// Ends the moves of these buckets that were killed, so that who owns them is known. False for a dry run that would have to.
+    async fn is_clear_for(&self, Move { which, dry_run, .. }: &Move) -> anyhow::Result<bool> {
+        if let Some(to) = &which.to {
+            self.shards.index(to)?;
+        }
+        let left = self.unfinished_of(which.buckets.as_ref()).await?;
+        if *dry_run && !left.is_empty() {
+            println!("Moves that have not ended, {} of them, would be finished or undone first: see `reshard status`.", left.len());
+            return Ok(false);
+        }
+        self.finish(&left).await?;
+        // Read after the above, whichever load is under way.
+        self.shards.refresh(u64::MAX).await;
+        Ok(true)
     }
 
     /// Refuses what cannot go well, before anything changes.

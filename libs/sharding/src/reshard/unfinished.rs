@@ -7,6 +7,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{
+    command::Buckets,
     drop,
     engine::Reshard,
     flip,
@@ -15,23 +16,62 @@ use super::{
     side::Side,
 };
 
+/// A move that at least one of its sides does not know to have ended, as that side knows it.
+pub(super) struct Unfinished {
+    from: usize,
+    to: usize,
+    record: Record,
+}
+
 impl Reshard {
     /// Takes up what commands that were killed have left on these shards: undone before the release, finished after it.
     pub(super) async fn finish_unfinished(&self, of: &[usize]) -> anyhow::Result<usize> {
-        let mut left: BTreeMap<Uuid, (usize, Record)> = BTreeMap::new();
+        let left = self.unfinished(of).await?;
+        self.finish(&left).await?;
+        Ok(left.len())
+    }
+
+    pub(super) async fn finish(&self, left: &[Unfinished]) -> anyhow::Result<()> {
+        for Unfinished { from, to, record } in left {
+            let (mut source, mut target) = self.sides(*from, *to).await?;
+            // Its command may have been running and have ended it before it gave up the lock.
+            if record::is_unfinished(&mut source.connection, record.id).await?
+                || record::is_unfinished(&mut target.connection, record.id).await?
+            {
+                self.take_up(&mut source, &mut target, record).await.with_context(|| format!("the unfinished move {}", record.id))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Unfinished moves of these buckets, wherever they are; of any without a list. They decide who owns what.
+    pub(super) async fn unfinished_of(&self, buckets: Option<&Buckets>) -> anyhow::Result<Vec<Unfinished>> {
+        let mut left = self.unfinished(&self.all()).await?;
+        if let Some(Buckets(buckets)) = buckets {
+            left.retain(|left| buckets.iter().any(|bucket| left.record.buckets.contains(&bucket.as_i16())));
+        }
+        Ok(left)
+    }
+
+    /// Each once, as its source knows it where both sides do.
+    async fn unfinished(&self, of: &[usize]) -> anyhow::Result<Vec<Unfinished>> {
+        let mut left: BTreeMap<Uuid, Unfinished> = BTreeMap::new();
         for shard in of {
             let mut side = Side::open(&self.shards, &self.settings, *shard).await?;
             for record in record::unfinished(&mut side.connection).await? {
-                left.entry(record.id).or_insert((*shard, record));
+                let peer = self.shards.index(&record.peer)?;
+                if record.side == "source" {
+                    left.insert(record.id, Unfinished { from: *shard, to: peer, record });
+                } else {
+                    left.entry(record.id).or_insert(Unfinished { from: peer, to: *shard, record });
+                }
             }
         }
-        for (shard, record) in left.values() {
-            let peer = self.shards.index(&record.peer)?;
-            let (from, to) = if record.side == "source" { (*shard, peer) } else { (peer, *shard) };
-            let (mut source, mut target) = self.sides(from, to).await?;
-            self.take_up(&mut source, &mut target, record).await.with_context(|| format!("the unfinished move {}", record.id))?;
-        }
-        Ok(left.len())
+        Ok(left.into_values().collect())
+    }
+
+    fn all(&self) -> Vec<usize> {
+        (0..self.shards.clusters().len()).collect()
     }
 
     async fn take_up(&self, source: &mut Side, target: &mut Side, record: &Record) -> anyhow::Result<()> {
@@ -56,8 +96,7 @@ impl Reshard {
     }
 
     pub(super) async fn abort(&self) -> anyhow::Result<()> {
-        let all: Vec<usize> = (0..self.shards.clusters().len()).collect();
-        if self.finish_unfinished(&all).await? == 0 {
+        if self.finish_unfinished(&self.all()).await? == 0 {
             println!("No move is under way.");
         }
         Ok(())

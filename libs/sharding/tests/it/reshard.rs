@@ -173,6 +173,33 @@ async fn a_move_that_is_killed_after_the_release_is_finished() {
     }
 }
 
+/// Kills a move of bucket 7 at a step, and leaves no time for the services to put it right.
+async fn killed_at(step: &'static str) -> Bench {
+    let bench = Bench::new().await;
+    add_note(bench.shards(), bucket(7), 1).await.unwrap();
+    bench.reshard().stopping_at(step).move_buckets(0, 1, &[bucket(7)]).await.expect_err("it was killed");
+    bench
+}
+
+#[tokio::test]
+async fn a_killed_move_is_taken_up_by_the_same_command() {
+    for step in ["begun", "copied", "fenced"] {
+        let bench = killed_at(step).await;
+        sql(&mut bench.cluster.primary(0).await, "update sharding.buckets set deadline = now() + interval '1 hour' where state = 'fenced'")
+            .await;
+
+        // With one that was not in it.
+        bench.order(&[7, 8], "s2").await.unwrap_or_else(|refused| panic!("killed at {step}: {refused}"));
+
+        assert_eq!((bench.rows_on(0).await, bench.rows_on(1).await), (vec![], vec![1]), "killed at {step}");
+        assert_eq!(bench.leftovers().await, 0, "killed at {step}");
+        for number in [7, 8] {
+            let committed = add_note(bench.shards(), bucket(number), 2).await.unwrap();
+            assert_eq!(committed.stamp.shard, bench.shards().names()[1], "killed at {step}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn what_cannot_go_well_is_refused_before_anything_changes() {
     let bench = Bench::new().await;
