@@ -103,8 +103,11 @@ impl Reshard {
         for bucket in buckets {
             let (from, _) =
                 map.owner(*bucket).with_context(|| format!("bucket {bucket} has no owner, or several: see `reshard status`"))?;
-            ensure!(from != to, "shard {} owns bucket {bucket} already", self.shards.cluster(to).name());
             by_source.entry(from).or_default().push(*bucket);
+        }
+        // As it is when a move is repeated that was killed on its way.
+        if let Some(there) = by_source.remove(&to) {
+            println!("{} buckets are on {} already", there.len(), self.shards.cluster(to).name());
         }
         Ok(by_source.into_iter().map(|(from, buckets)| Part { from, to, buckets }).collect())
     }
@@ -115,7 +118,7 @@ impl Reshard {
         }
         let parts = self.parts(&order.which)?;
         if parts.is_empty() {
-            println!("Nothing to move: the buckets are even.");
+            println!("Nothing to move: the buckets are {}.", if order.which.spread { "even" } else { "there" });
         }
         for part in &parts {
             println!("{}", self.in_words(part));
