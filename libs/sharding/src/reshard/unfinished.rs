@@ -102,6 +102,16 @@ impl Reshard {
         Ok(())
     }
 
+    /// A sentence for each move that one of its sides does not know to have ended. Fails when a shard has no primary that answers.
+    pub async fn unfinished_in_words(&self) -> anyhow::Result<Vec<String>> {
+        let name = |shard: usize| self.shards.cluster(shard).name();
+        let sentence = |Unfinished { from, to, record: Record { buckets, side, step, .. } }: &Unfinished| {
+            let says = name(if side == "source" { *from } else { *to });
+            format!("{}: a move of {} buckets to {} is at `{step}`, as {says} knows it", name(*from), buckets.len(), name(*to))
+        };
+        Ok(self.unfinished(&self.all()).await?.iter().map(sentence).collect())
+    }
+
     /// Fails when something needs attention.
     pub(super) async fn status(&self) -> anyhow::Result<()> {
         let map = self.shards.map();
@@ -112,19 +122,22 @@ impl Reshard {
         for line in map.overlaps(|shard| self.shards.cluster(shard).name().to_string()) {
             println!("{line}");
         }
-        let mut unfinished = 0;
-        for shard in 0..self.shards.clusters().len() {
-            let mut side = Side::open(&self.shards, &self.settings, shard).await?;
-            for record in record::unfinished(&mut side.connection).await?.into_iter().filter(|record| record.side == "source") {
-                unfinished += 1;
-                println!("{}: a move of {} buckets to {} is at `{}`", side.name, record.buckets.len(), record.peer, record.step);
-            }
+        let unfinished = self.unfinished_in_words().await?;
+        for line in &unfinished {
+            println!("{line}");
         }
         let nobodys = map.unowned();
         if !nobodys.is_empty() {
             bail!("buckets {} have no owner, or several: requests for them fail", in_words(&nobodys));
         }
-        println!("{}", if unfinished == 0 { "No move is under way." } else { "If no command is running: `reshard abort`." });
+        println!(
+            "{}",
+            if unfinished.is_empty() {
+                "No move is under way."
+            } else {
+                "If no command is running: the same move again, or `reshard abort`."
+            }
+        );
         Ok(())
     }
 }
@@ -139,7 +152,8 @@ pub(super) async fn end(source: &mut Side, target: &mut Side, id: Uuid, buckets:
     Ok(())
 }
 
-/// Whether the source let go in this move: its record says so in the transaction of the release.
+/// Whether the source let go in this move: its record says so in the transaction of the release. It ends before its target's.
 async fn was_released(source: &mut PgConnection, id: Uuid) -> Result<bool, sqlx::Error> {
-    sqlx::query_scalar("select exists (select from sharding.moves where id = $1 and step = 'released')").bind(id).fetch_one(source).await
+    let sql = "select exists (select from sharding.moves where id = $1 and step in ('released', 'done'))";
+    sqlx::query_scalar(sql).bind(id).fetch_one(source).await
 }

@@ -41,6 +41,20 @@ impl Bench {
         ids.fetch_all(&mut self.cluster.primary(shard).await).await.unwrap()
     }
 
+    async fn abort(&self) {
+        let (settings, shards) = self.cluster.settings();
+        run(&settings, &self.admin(), &shards, Order::Abort, async |_| Ok(None)).await.unwrap();
+    }
+
+    /// What the two sides of the only move remember.
+    async fn steps(&self) -> [String; 2] {
+        let step = async |shard| {
+            let steps = sqlx::query_scalar("select step from sharding.moves");
+            steps.fetch_one(&mut self.cluster.primary(shard).await).await.unwrap()
+        };
+        [step(0).await, step(1).await]
+    }
+
     /// Publications, subscriptions, slots, markers and fences of moves on any shard.
     async fn leftovers(&self) -> i64 {
         let sql = "select (select count(*) from pg_publication) + (select count(*) from pg_subscription where subdbid = d.oid)
@@ -147,8 +161,7 @@ async fn kill_at(step: &'static str) {
     if owner == bench.shards().names()[0] {
         bench.reshard().move_buckets(0, 1, &[bucket(7)]).await.unwrap();
     } else {
-        let (settings, shards) = bench.cluster.settings();
-        run(&settings, &bench.admin(), &shards, Order::Abort, async |_| Ok(None)).await.unwrap();
+        bench.abort().await;
     }
     assert_eq!((bench.rows_on(0).await, bench.rows_on(1).await), (vec![], vec![1, 2]), "killed at {step}");
     assert_eq!(bench.leftovers().await, 0, "killed at {step}");
@@ -198,6 +211,27 @@ async fn a_killed_move_is_taken_up_by_the_same_command() {
             assert_eq!(committed.stamp.shard, bench.shards().names()[1], "killed at {step}");
         }
     }
+}
+
+#[tokio::test]
+async fn a_move_that_only_its_source_knows_to_have_ended_is_shown_and_finished() {
+    let bench = killed_at("compared").await;
+    // The source's half of the end.
+    sql(
+        &mut bench.cluster.primary(0).await,
+        "set session_replication_role = replica;
+         delete from notes; delete from sharding.markers; update sharding.moves set step = 'done'",
+    )
+    .await;
+
+    let shown = bench.reshard().unfinished_in_words().await.unwrap();
+    bench.abort().await;
+
+    assert_eq!(shown, ["s1: a move of 1 buckets to s2 is at `claimed`, as s2 knows it"]);
+    assert_eq!(bench.steps().await, ["done", "done"]);
+    assert_eq!((bench.rows_on(0).await, bench.rows_on(1).await), (vec![], vec![1]));
+    assert_eq!(bench.leftovers().await, 0);
+    assert!(bench.reshard().unfinished_in_words().await.unwrap().is_empty());
 }
 
 #[tokio::test]
