@@ -2,7 +2,6 @@ use std::{collections::BTreeMap, future::Future};
 
 use anyhow::{Context, bail, ensure};
 use magnitude_ids::Bucket;
-use sqlx::Connection;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -16,6 +15,11 @@ use super::{
     verify,
 };
 use crate::{Settings, ShardSettings, Shards};
+
+/// How often a fence may expire before the release.
+const FLIPS: usize = 5;
+/// A snapshot is taken by the first statement, not by the beginning.
+const SNAPSHOT: &str = "begin isolation level repeatable read read only; select 1 from sharding.buckets limit 1";
 
 /// A command at work on the shards of one service.
 pub struct Reshard {
@@ -210,22 +214,35 @@ impl Reshard {
         self.reached("copied")?;
         verify::streaming(source, target, id, buckets).await?;
         self.reached("verified")?;
-        let fence = flip::fence(source, target, buckets).await?;
-        self.reached("fenced")?;
-        // What the target had before anybody could write to it there: compared at leisure, when the writers are back.
+        // Connected before the fence, which lives for a moment only.
         let mut still = Side::open(&self.shards, &self.settings, target.shard).await?;
-        let mut snapshot = still.connection.begin_with("begin isolation level repeatable read read only").await?;
-        sqlx::query("select 1 from sharding.buckets limit 1").execute(&mut *snapshot).await?;
-        flip::release(source, target, (id, fence), buckets).await?;
+        self.let_go(source, target, &mut still, id, buckets).await?;
         self.reached("released")?;
         flip::claim(source, target, id, buckets).await?;
         self.reached("claimed")?;
         drop::subscription(&mut target.connection, id).await?;
         drop::publication(&mut source.connection, id).await?;
-        verify::at_rest(&mut source.connection, &mut snapshot, buckets).await?;
-        snapshot.rollback().await?;
+        verify::at_rest(&mut source.connection, &mut still.connection, buckets).await?;
+        // What follows may take long, and must not keep the target from cleaning up.
+        std::mem::drop(still);
         self.reached("compared")?;
         end(source, target, id, buckets).await
+    }
+
+    /// Fences and releases, again when the fence expired on the way. Leaves open in `still` what the target had before anybody could
+    /// write to it there: compared at leisure, when the writers are back.
+    async fn let_go(&self, source: &mut Side, target: &mut Side, still: &mut Side, id: Uuid, buckets: &[i16]) -> anyhow::Result<()> {
+        for _ in 0..FLIPS {
+            let fence = flip::fence(source, target, buckets).await?;
+            self.reached("fenced")?;
+            sqlx::raw_sql(SNAPSHOT).execute(&mut still.connection).await?;
+            if flip::release(source, target, (id, fence), buckets).await? {
+                return Ok(());
+            }
+            sqlx::raw_sql("rollback").execute(&mut still.connection).await?;
+            flip::lower(&mut source.connection, buckets).await?;
+        }
+        bail!("the fence expired before the release, {FLIPS} times: try again when fewer writes come")
     }
 
     fn reached(&self, step: &'static str) -> anyhow::Result<()> {

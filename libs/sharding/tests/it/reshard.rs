@@ -10,9 +10,11 @@ use std::{
 
 use magnitude_kit::{Connected, eventually};
 use magnitude_sharding::{
-    Freshness,
+    Error, Freshness,
     reshard::{Admin, Buckets, Move, Order, Reshard, Which, run},
 };
+
+use sqlx::PgConnection;
 
 use crate::bench::{Bench, add_note, bucket, notes, run as sql};
 
@@ -310,18 +312,84 @@ async fn shards_of_different_schemas_exchange_nothing() {
     assert!(refused.contains("the schema of notes differs between shards s1 and s2"), "{refused}");
 }
 
+/// A fence that a killed move left, for so long from now.
+async fn fence(source: &mut PgConnection, bucket: i16, life: Duration) {
+    let fence = "update sharding.buckets set state = 'fenced', move_id = gen_random_uuid(), deadline = now() + $2 where bucket = $1";
+    sqlx::query(fence).bind(bucket).bind(life).execute(source).await.unwrap();
+}
+
 #[tokio::test]
 async fn an_expired_fence_is_taken_away_by_whoever_meets_it() {
     let bench = Bench::new().await;
-    sql(
-        &mut bench.cluster.primary(0).await,
-        "update sharding.buckets set state = 'fenced', move_id = gen_random_uuid(), deadline = now() - interval '1 second' where bucket = 7",
-    )
-    .await;
+    let mut source = bench.cluster.primary(0).await;
+    let fenced = "select exists (select from sharding.buckets where state = 'fenced')";
+    // Until a round of the service has just been: the next one is 2 s away.
+    fence(&mut source, 8, Duration::ZERO).await;
+    eventually("a round comes", async || !sqlx::query_scalar::<_, bool>(fenced).fetch_one(&mut source).await.unwrap()).await;
+    fence(&mut source, 7, Duration::from_millis(800)).await;
 
-    let written = tokio::time::timeout(Duration::from_secs(10), async { while add_note(bench.shards(), bucket(7), 1).await.is_err() {} });
+    let written = tokio::time::timeout(Duration::from_millis(1_600), add_note(bench.shards(), bucket(7), 1)).await;
 
-    written.await.expect("the fence goes");
+    written.expect("the writer does not wait for the next round").unwrap();
+}
+
+#[tokio::test]
+async fn a_killed_move_turns_no_writer_away() {
+    for step in ["fenced", "released"] {
+        let bench = Bench::new().await;
+        let writer = Writer::start(&bench.connected);
+        eventually("writes come", async || writer.written.load(Ordering::Relaxed) > 5).await;
+
+        bench.reshard().stopping_at(step).move_buckets(0, 1, &[bucket(7)]).await.expect_err("it was killed");
+        let killed = writer.written.load(Ordering::Relaxed);
+        eventually("writes go on", async || writer.written.load(Ordering::Relaxed) > killed + 5).await;
+
+        let acknowledged = writer.end().await;
+        bench.abort().await;
+        assert_eq!([bench.rows_on(0).await, bench.rows_on(1).await].concat(), acknowledged, "killed at {step}");
+    }
+}
+
+#[tokio::test]
+async fn a_fence_that_has_not_expired_stays() {
+    let bench = Bench::new().await;
+    let mut source = bench.cluster.primary(0).await;
+    fence(&mut source, 7, Duration::from_mins(1)).await;
+
+    let refused = add_note(bench.shards(), bucket(7), 1).await;
+
+    assert!(matches!(refused, Err(Error::BucketUnavailable)), "{refused:?}");
+    let state: String = sqlx::query_scalar("select state from sharding.buckets where bucket = 7").fetch_one(&mut source).await.unwrap();
+    assert_eq!(state, "fenced");
+}
+
+#[tokio::test]
+async fn a_move_whose_fence_expired_fences_again() {
+    let bench = Bench::new().await;
+    let (mut late, source) = (bench.cluster.primary(1).await, bench.cluster.pool(0).await);
+    let fenced = async || {
+        sqlx::query_scalar("select exists (select from sharding.buckets where state = 'fenced')").fetch_one(&source).await.unwrap()
+    };
+    let expires = async {
+        eventually("the move begins", async || {
+            sqlx::query_scalar("select exists (select from sharding.moves)").fetch_one(&mut late).await.unwrap()
+        })
+        .await;
+        // The release waits for this record.
+        sql(&mut late, "begin; select from sharding.moves for update").await;
+        eventually("the bucket is fenced", async || fenced().await).await;
+        let behind = add_note(bench.shards(), bucket(7), 1).await.expect("the fence expires before the writer is turned away");
+        sql(&mut late, "rollback").await;
+        behind
+    };
+
+    let (reshard, buckets) = (bench.reshard(), [bucket(7)]);
+    let (moved, behind) = tokio::join!(reshard.move_buckets(0, 1, &buckets), expires);
+
+    moved.unwrap();
+    assert_eq!(behind.stamp.shard, bench.shards().names()[0]);
+    assert_eq!((bench.rows_on(0).await, bench.rows_on(1).await), (vec![], vec![1]));
+    assert_eq!(bench.leftovers().await, 0);
 }
 
 #[tokio::test]
