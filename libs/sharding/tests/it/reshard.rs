@@ -192,3 +192,26 @@ async fn a_target_that_is_late_gets_nothing_before_it_has_all() {
     moved.unwrap();
     assert_eq!((bench.rows_on(0).await, bench.rows_on(1).await), (vec![], vec![1, 2]));
 }
+
+/// Two moves in opposite directions would wait for each other.
+#[tokio::test]
+async fn a_copy_that_waits_to_begin_holds_no_transaction_at_its_target() {
+    let bench = Bench::new().await;
+    let (mut open, source, target) = (bench.cluster.primary(0).await, bench.cluster.pool(0).await, bench.cluster.pool(1).await);
+    sql(&mut open, "begin; select pg_current_xact_id()").await;
+    let held = async {
+        let waits = "select exists (select from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()
+                                    and wait_event_type = 'Lock' and query ilike '%create%replication_slot%')";
+        eventually("the slot waits", async || sqlx::query_scalar(waits).fetch_one(&source).await.unwrap()).await;
+        let held = "select count(*) from pg_stat_activity where datname = current_database() and backend_xid is not null";
+        let held: i64 = sqlx::query_scalar(held).fetch_one(&target).await.unwrap();
+        sql(&mut open, "commit").await;
+        held
+    };
+
+    let (reshard, buckets) = (bench.reshard(), [bucket(7)]);
+    let (moved, held) = tokio::join!(reshard.move_buckets(0, 1, &buckets), held);
+
+    moved.unwrap();
+    assert_eq!(held, 0);
+}
