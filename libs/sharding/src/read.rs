@@ -13,6 +13,9 @@ use crate::{
     shards::{HOLD, READ_HOLD},
 };
 
+/// A move holds requests for less, as a rule: whoever is held longer may be so by one that was killed.
+const PATIENCE: Duration = Duration::from_millis(600);
+
 /// A row that a statement may answer with.
 pub trait Row: for<'r> FromRow<'r, PgRow> + Send + Unpin {}
 impl<T: for<'r> FromRow<'r, PgRow> + Send + Unpin> Row for T {}
@@ -201,18 +204,23 @@ enum Refused {
 
 /// Holds a request while the map and the shards disagree: it refreshes the map in steps of 3 to 20 ms, at most [`HOLD`].
 pub(crate) struct Hold {
-    deadline: Instant,
+    began: Instant,
 }
 
 impl Hold {
     pub fn new() -> Self {
-        Self { deadline: Instant::now() + HOLD }
+        Self { began: Instant::now() }
     }
 
-    /// Refreshes the map and waits a step; fails with `error` when the time is up.
+    /// Refreshes the map and waits a step; fails with `error` when the time is up. Refused for longer than a move takes, it first
+    /// heals what one that was killed left.
     pub async fn on(&mut self, shards: &Shards, seen: u64, error: Error) -> Result<(), Error> {
-        if Instant::now() >= self.deadline {
+        let held = self.began.elapsed();
+        if held >= HOLD {
             return Err(error);
+        }
+        if held >= PATIENCE && matches!(error, Error::BucketUnavailable) {
+            shards.heal_for_held().await;
         }
         shards.refresh(seen).await;
         pause().await;

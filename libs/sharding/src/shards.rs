@@ -22,6 +22,8 @@ pub(crate) const HOLD: Duration = Duration::from_secs(2);
 /// How long a read waits for a node that can be believed: a frozen primary is noticed in less than two seconds.
 pub(crate) const READ_HOLD: Duration = Duration::from_secs(5);
 const REFRESH: Duration = Duration::from_secs(2);
+/// How often the requests of a process that are held heal, however many they are.
+const HEAL: Duration = Duration::from_millis(100);
 const PURGE: Duration = Duration::from_mins(1);
 
 /// One shard: the cluster's nodes, in any order, as `host:port`.
@@ -42,6 +44,8 @@ struct Inner {
     // A std lock: held for a copy of the Arc, never across an await.
     map: RwLock<Arc<Map>>,
     refreshing: Mutex<()>,
+    /// When requests last healed a move, and whether one does now.
+    healing: Mutex<Instant>,
 }
 
 impl Shards {
@@ -59,7 +63,13 @@ impl Shards {
         }
         let clusters = shards.iter().map(|shard| Cluster::new(&shard.name, settings, &shard.nodes)).collect::<anyhow::Result<Vec<_>>>()?;
         let map = RwLock::new(Arc::new(Map::empty(clusters.len())));
-        let shards = Self(Arc::new(Inner { settings: settings.clone(), clusters, map, refreshing: Mutex::new(()) }));
+        let shards = Self(Arc::new(Inner {
+            settings: settings.clone(),
+            clusters,
+            map,
+            refreshing: Mutex::new(()),
+            healing: Mutex::new(Instant::now()),
+        }));
         let watch = shards.clone().watch();
         Ok((
             shards,
@@ -194,6 +204,20 @@ impl Shards {
         }
         let answers = join_all((0..self.0.clusters.len()).map(|shard| self.claims(shard))).await;
         *self.0.map.write().expect("no holder of this lock panics") = Arc::new(before.next(answers));
+    }
+
+    /// Heals for all requests that are held: one of them does, the others go on looking at what comes of it.
+    pub(crate) async fn heal_for_held(&self) {
+        let Ok(mut last) = self.0.healing.try_lock() else { return };
+        if last.elapsed() < HEAL {
+            return;
+        }
+        // A shard that is silent must not hold up the request longer than it does when the map is loaded.
+        let limit = Duration::from_millis(self.0.settings.acquire_timeout_ms);
+        if tokio::time::timeout(limit, self.heal_moves()).await.is_err() {
+            tracing::debug!("a shard is silent: what a killed move left is healed later");
+        }
+        *last = Instant::now();
     }
 
     async fn claims(&self, shard: usize) -> Option<Claims> {

@@ -38,6 +38,10 @@ pub(crate) async fn start(
     let name = name(id);
     let publication = format!("create publication {name} for table {tables} with (publish = 'insert, update, delete')");
     sqlx::raw_sql(AssertSqlSafe(publication)).execute(&mut source.connection).await.context("the publication")?;
+    // Not by the subscription: a slot waits for all transactions of its server, and the subscription's would be one on the other. Two
+    // moves in opposite directions waited for each other for ever.
+    let slot = "select pg_create_logical_replication_slot($1, 'pgoutput')";
+    sqlx::query(slot).bind(&name).execute(&mut source.connection).await.context("the slot")?;
     let (host, port) = source.address.rsplit_once(':').context("an address is host:port")?;
     let line = [
         ("host", host.trim_matches(['[', ']'])),
@@ -49,7 +53,7 @@ pub(crate) async fn start(
     let line = line.map(|(key, value)| format!("{key}='{}'", value.replace('\\', r"\\").replace('\'', r"\'"))).join(" ");
     // `synchronous_commit`: what was applied must not be lost when the target fails over.
     let subscription = format!(
-        "create subscription {name} connection {} publication {name} with (synchronous_commit = 'on')",
+        "create subscription {name} connection {} publication {name} with (create_slot = false, slot_name = {name}, synchronous_commit = 'on')",
         quoted(&format!("{line} connect_timeout=5 application_name={name}"))
     );
     sqlx::raw_sql(AssertSqlSafe(subscription)).execute(&mut target.connection).await.context("the subscription")?;

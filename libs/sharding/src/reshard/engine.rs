@@ -2,7 +2,6 @@ use std::{collections::BTreeMap, future::Future};
 
 use anyhow::{Context, bail, ensure};
 use magnitude_ids::Bucket;
-use sqlx::{Connection, PgConnection};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -10,18 +9,23 @@ use super::{
     command::{Buckets, Move, Order, Which},
     copy, drop, flip, plan,
     plan::{Part, in_words},
-    preflight,
-    record::{self, Record},
+    preflight, record,
     side::{Admin, Side},
+    unfinished::end,
     verify,
 };
 use crate::{Settings, ShardSettings, Shards};
 
+/// How often a fence may expire before the release.
+const FLIPS: usize = 5;
+/// A snapshot is taken by the first statement, not by the beginning.
+const SNAPSHOT: &str = "begin isolation level repeatable read read only; select 1 from sharding.buckets limit 1";
+
 /// A command at work on the shards of one service.
 pub struct Reshard {
-    shards: Shards,
+    pub(super) shards: Shards,
     /// The service's settings, as the administrator.
-    settings: Settings,
+    pub(super) settings: Settings,
     admin: Admin,
     /// Tests end the command at a step, as a crash would.
     stop_at: Option<&'static str>,
@@ -103,16 +107,22 @@ impl Reshard {
         for bucket in buckets {
             let (from, _) =
                 map.owner(*bucket).with_context(|| format!("bucket {bucket} has no owner, or several: see `reshard status`"))?;
-            ensure!(from != to, "shard {} owns bucket {bucket} already", self.shards.cluster(to).name());
             by_source.entry(from).or_default().push(*bucket);
+        }
+        // As it is when a move is repeated that was killed on its way.
+        if let Some(there) = by_source.remove(&to) {
+            println!("{} buckets are on {} already", there.len(), self.shards.cluster(to).name());
         }
         Ok(by_source.into_iter().map(|(from, buckets)| Part { from, to, buckets }).collect())
     }
 
     async fn run_moves(&self, order: &Move) -> anyhow::Result<()> {
+        if !self.is_clear_for(order).await? {
+            return Ok(());
+        }
         let parts = self.parts(&order.which)?;
         if parts.is_empty() {
-            println!("Nothing to move: the buckets are even.");
+            println!("Nothing to move: the buckets are {}.", if order.which.spread { "even" } else { "there" });
         }
         for part in &parts {
             println!("{}", self.in_words(part));
@@ -134,6 +144,22 @@ impl Reshard {
         Ok(())
     }
 
+    /// Ends the moves of these buckets that were killed, so that who owns them is known. False for a dry run that would have to.
+    async fn is_clear_for(&self, Move { which, dry_run, .. }: &Move) -> anyhow::Result<bool> {
+        if let Some(to) = &which.to {
+            self.shards.index(to)?;
+        }
+        let left = self.unfinished_of(which.buckets.as_ref()).await?;
+        if *dry_run && !left.is_empty() {
+            println!("Moves that have not ended, {} of them, would be finished or undone first: see `reshard status`.", left.len());
+            return Ok(false);
+        }
+        self.finish(&left).await?;
+        // Read after the above, whichever load is under way.
+        self.shards.refresh(u64::MAX).await;
+        Ok(true)
+    }
+
     /// Refuses what cannot go well, before anything changes.
     async fn check(&self, part: &Part) -> anyhow::Result<()> {
         for shard in [part.from, part.to] {
@@ -146,7 +172,7 @@ impl Reshard {
     }
 
     /// Both sides, locked against another move or migration.
-    async fn sides(&self, from: usize, to: usize) -> anyhow::Result<(Side, Side)> {
+    pub(super) async fn sides(&self, from: usize, to: usize) -> anyhow::Result<(Side, Side)> {
         let mut source = Side::open(&self.shards, &self.settings, from).await?;
         let mut target = Side::open(&self.shards, &self.settings, to).await?;
         source.lock().await?;
@@ -188,116 +214,41 @@ impl Reshard {
         self.reached("copied")?;
         verify::streaming(source, target, id, buckets).await?;
         self.reached("verified")?;
-        let fence = flip::fence(source, target, buckets).await?;
-        self.reached("fenced")?;
-        // What the target had before anybody could write to it there: compared at leisure, when the writers are back.
+        // Connected before the fence, which lives for a moment only.
         let mut still = Side::open(&self.shards, &self.settings, target.shard).await?;
-        let mut snapshot = still.connection.begin_with("begin isolation level repeatable read read only").await?;
-        sqlx::query("select 1 from sharding.buckets limit 1").execute(&mut *snapshot).await?;
-        flip::release(source, target, (id, fence), buckets).await?;
+        self.let_go(source, target, &mut still, id, buckets).await?;
         self.reached("released")?;
         flip::claim(source, target, id, buckets).await?;
         self.reached("claimed")?;
         drop::subscription(&mut target.connection, id).await?;
         drop::publication(&mut source.connection, id).await?;
-        verify::at_rest(&mut source.connection, &mut snapshot, buckets).await?;
-        snapshot.rollback().await?;
+        verify::at_rest(&mut source.connection, &mut still.connection, buckets).await?;
+        // What follows may take long, and must not keep the target from cleaning up.
+        std::mem::drop(still);
         self.reached("compared")?;
         end(source, target, id, buckets).await
+    }
+
+    /// Fences and releases, again when the fence expired on the way. Leaves open in `still` what the target had before anybody could
+    /// write to it there: compared at leisure, when the writers are back.
+    async fn let_go(&self, source: &mut Side, target: &mut Side, still: &mut Side, id: Uuid, buckets: &[i16]) -> anyhow::Result<()> {
+        for _ in 0..FLIPS {
+            let fence = flip::fence(source, target, buckets).await?;
+            self.reached("fenced")?;
+            sqlx::raw_sql(SNAPSHOT).execute(&mut still.connection).await?;
+            if flip::release(source, target, (id, fence), buckets).await? {
+                return Ok(());
+            }
+            sqlx::raw_sql("rollback").execute(&mut still.connection).await?;
+            flip::lower(&mut source.connection, buckets).await?;
+        }
+        bail!("the fence expired before the release, {FLIPS} times: try again when fewer writes come")
     }
 
     fn reached(&self, step: &'static str) -> anyhow::Result<()> {
         tracing::debug!(step, "a move reached a step");
         if self.stop_at == Some(step) { Err(Stopped.into()) } else { Ok(()) }
     }
-
-    /// Takes up what commands that were killed have left on these shards: undone before the release, finished after it.
-    async fn finish_unfinished(&self, of: &[usize]) -> anyhow::Result<usize> {
-        let mut left: BTreeMap<Uuid, (usize, Record)> = BTreeMap::new();
-        for shard in of {
-            let mut side = Side::open(&self.shards, &self.settings, *shard).await?;
-            for record in record::unfinished(&mut side.connection).await? {
-                left.entry(record.id).or_insert((*shard, record));
-            }
-        }
-        for (shard, record) in left.values() {
-            let peer = self.shards.index(&record.peer)?;
-            let (from, to) = if record.side == "source" { (*shard, peer) } else { (peer, *shard) };
-            let (mut source, mut target) = self.sides(from, to).await?;
-            self.take_up(&mut source, &mut target, record).await.with_context(|| format!("the unfinished move {}", record.id))?;
-        }
-        Ok(left.len())
-    }
-
-    async fn take_up(&self, source: &mut Side, target: &mut Side, record: &Record) -> anyhow::Result<()> {
-        let (id, buckets) = (record.id, &record.buckets);
-        flip::lower(&mut source.connection, buckets).await?;
-        if was_released(&mut source.connection, id).await? {
-            flip::claim(source, target, id, buckets).await?;
-            drop::subscription(&mut target.connection, id).await?;
-            drop::publication(&mut source.connection, id).await?;
-            println!("A move of {} buckets from {} to {} was finished.", buckets.len(), source.name, target.name);
-            return end(source, target, id, buckets).await;
-        }
-        drop::subscription(&mut target.connection, id).await?;
-        drop::publication(&mut source.connection, id).await?;
-        drop::rows(&mut target.connection, buckets).await?;
-        for side in [source, target] {
-            drop::markers(&mut side.connection, buckets).await?;
-            record::step(&mut side.connection, id, "aborted").await?;
-        }
-        println!("A move of {} buckets that had not ended was undone.", buckets.len());
-        Ok(())
-    }
-
-    async fn abort(&self) -> anyhow::Result<()> {
-        let all: Vec<usize> = (0..self.shards.clusters().len()).collect();
-        if self.finish_unfinished(&all).await? == 0 {
-            println!("No move is under way.");
-        }
-        Ok(())
-    }
-
-    /// Fails when something needs attention.
-    async fn status(&self) -> anyhow::Result<()> {
-        let map = self.shards.map();
-        for (shard, cluster) in self.shards.clusters().iter().enumerate() {
-            let owned = map.owned_by(shard);
-            println!("{}: {} buckets ({})", cluster.name(), owned.len(), in_words(&owned));
-        }
-        for line in map.overlaps(|shard| self.shards.cluster(shard).name().to_string()) {
-            println!("{line}");
-        }
-        let mut unfinished = 0;
-        for shard in 0..self.shards.clusters().len() {
-            let mut side = Side::open(&self.shards, &self.settings, shard).await?;
-            for record in record::unfinished(&mut side.connection).await?.into_iter().filter(|record| record.side == "source") {
-                unfinished += 1;
-                println!("{}: a move of {} buckets to {} is at `{}`", side.name, record.buckets.len(), record.peer, record.step);
-            }
-        }
-        let nobodys = map.unowned();
-        if !nobodys.is_empty() {
-            bail!("buckets {} have no owner, or several: requests for them fail", in_words(&nobodys));
-        }
-        println!("{}", if unfinished == 0 { "No move is under way." } else { "If no command is running: `reshard abort`." });
-        Ok(())
-    }
-}
-
-/// The source's rows go, and with them the move.
-async fn end(source: &mut Side, target: &mut Side, id: Uuid, buckets: &[i16]) -> anyhow::Result<()> {
-    drop::rows(&mut source.connection, buckets).await?;
-    for side in [source, target] {
-        drop::markers(&mut side.connection, buckets).await?;
-        record::step(&mut side.connection, id, "done").await?;
-    }
-    Ok(())
-}
-
-/// Whether the source let go in this move: its record says so in the transaction of the release.
-async fn was_released(source: &mut PgConnection, id: Uuid) -> Result<bool, sqlx::Error> {
-    sqlx::query_scalar("select exists (select from sharding.moves where id = $1 and step = 'released')").bind(id).fetch_one(source).await
 }
 
 /// A test ended the command here.

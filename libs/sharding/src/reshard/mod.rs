@@ -11,6 +11,7 @@ mod plan;
 mod preflight;
 mod record;
 mod side;
+mod unfinished;
 mod verify;
 
 pub use command::{Buckets, Move, Order, Which};

@@ -50,3 +50,8 @@ pub(crate) async fn unfinished(connection: &mut PgConnection) -> Result<Vec<Reco
     let sql = "select id, side, peer, buckets, step from sharding.moves where step not in ('done', 'aborted') order by started_at";
     sqlx::query_as(sql).fetch_all(connection).await
 }
+
+pub(crate) async fn is_unfinished(connection: &mut PgConnection, id: Uuid) -> Result<bool, sqlx::Error> {
+    let sql = "select exists (select from sharding.moves where id = $1 and step not in ('done', 'aborted'))";
+    sqlx::query_scalar(sql).bind(id).fetch_one(connection).await
+}

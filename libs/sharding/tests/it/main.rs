@@ -3,7 +3,9 @@
 mod bench;
 mod guard;
 mod keys;
+mod killed;
 mod map;
+mod moves;
 mod reads;
 mod reshard;
 mod settle;

@@ -1,59 +1,17 @@
-//! Moves of buckets while traffic runs, and what is left when one is killed.
+//! Moves of buckets while traffic runs.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicI64, Ordering},
-    },
-    time::Duration,
-};
+use std::sync::atomic::Ordering;
 
-use magnitude_kit::{Connected, eventually};
+use magnitude_kit::eventually;
 use magnitude_sharding::{
     Freshness,
-    reshard::{Admin, Buckets, Move, Order, Reshard, Which, run},
+    reshard::{Buckets, Move, Order, Which, run},
 };
 
-use crate::bench::{Bench, add_note, bucket, notes, run as sql};
-
-impl Bench {
-    fn admin(&self) -> Admin {
-        let (settings, _) = self.cluster.settings();
-        Admin { user: settings.user, password: settings.password }
-    }
-
-    fn reshard(&self) -> Reshard {
-        Reshard::new(self.shards().clone(), &self.cluster.settings().0, &self.admin())
-    }
-
-    /// The command line, refused or not.
-    async fn order(&self, buckets: &[u16], to: &str) -> Result<(), String> {
-        let (settings, shards) = self.cluster.settings();
-        let buckets = buckets.iter().map(|number| bucket(*number)).collect();
-        let which = Which { spread: false, buckets: Some(Buckets(buckets)), to: Some(to.to_owned()) };
-        let order = Order::Move(Move { which, batch: 64, dry_run: false });
-        run(&settings, &self.admin(), &shards, order, async |_| Ok(None)).await.map_err(|error| format!("{error:#}"))
-    }
-
-    /// Notes of bucket 7 that a shard holds, whoever owns them.
-    async fn rows_on(&self, shard: usize) -> Vec<i64> {
-        let ids = sqlx::query_scalar("select id from notes where bucket = 7 order by id");
-        ids.fetch_all(&mut self.cluster.primary(shard).await).await.unwrap()
-    }
-
-    /// Publications, subscriptions, slots, markers and fences of moves on any shard.
-    async fn leftovers(&self) -> i64 {
-        let sql = "select (select count(*) from pg_publication) + (select count(*) from pg_subscription where subdbid = d.oid)
-                        + (select count(*) from pg_replication_slots where database = d.datname) + (select count(*) from sharding.markers)
-                        + (select count(*) from sharding.buckets where state = 'fenced')
-                   from pg_database d where datname = current_database()";
-        let mut all = 0;
-        for shard in 0..2 {
-            all += sqlx::query_scalar::<_, i64>(sql).fetch_one(&mut self.cluster.primary(shard).await).await.unwrap();
-        }
-        all
-    }
-}
+use crate::{
+    bench::{Bench, add_note, bucket, notes, run as sql},
+    moves::Writer,
+};
 
 #[tokio::test]
 async fn a_bucket_moves_with_its_rows_and_leaves_nothing_behind() {
@@ -87,38 +45,6 @@ async fn a_bucket_can_move_there_and_back() {
     assert_eq!((bench.rows_on(0).await, bench.rows_on(1).await), (vec![1, 2], vec![]));
 }
 
-/// Writes to bucket 7 until it is stopped; returns the ids that were acknowledged.
-struct Writer {
-    stop: Arc<AtomicBool>,
-    written: Arc<AtomicI64>,
-    task: tokio::task::JoinHandle<Vec<i64>>,
-}
-
-impl Writer {
-    fn start(connected: &Connected) -> Self {
-        let (stop, written) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicI64::new(0)));
-        let (shards, stopped, count) = (connected.shards.clone(), stop.clone(), written.clone());
-        let task = tokio::spawn(async move {
-            let mut acknowledged = Vec::new();
-            for id in 1_000.. {
-                if stopped.load(Ordering::Relaxed) {
-                    break;
-                }
-                add_note(&shards, bucket(7), id).await.expect("a write waits, but is not refused");
-                acknowledged.push(id);
-                count.fetch_add(1, Ordering::Relaxed);
-            }
-            acknowledged
-        });
-        Self { stop, written, task }
-    }
-
-    async fn end(self) -> Vec<i64> {
-        self.stop.store(true, Ordering::Relaxed);
-        self.task.await.unwrap()
-    }
-}
-
 #[tokio::test]
 async fn what_is_written_during_a_move_is_there_once() {
     let bench = Bench::new().await;
@@ -134,56 +60,15 @@ async fn what_is_written_during_a_move_is_there_once() {
     assert!(bench.rows_on(0).await.is_empty());
 }
 
-/// Kills a move at a step; then traffic must go on by itself, and the next command must leave everything in order.
-async fn kill_at(step: &'static str) {
-    let bench = Bench::new().await;
-    add_note(bench.shards(), bucket(7), 1).await.unwrap();
-
-    let killed = bench.reshard().stopping_at(step).move_buckets(0, 1, &[bucket(7)]).await;
-
-    assert_eq!(format!("{:#}", killed.expect_err("it was killed")), "stopped");
-    eventually("writes go on", async || add_note(bench.shards(), bucket(7), 2).await.is_ok()).await;
-    let owner = bench.shards().shard_of(bucket(7)).unwrap();
-    if owner == bench.shards().names()[0] {
-        bench.reshard().move_buckets(0, 1, &[bucket(7)]).await.unwrap();
-    } else {
-        let (settings, shards) = bench.cluster.settings();
-        run(&settings, &bench.admin(), &shards, Order::Abort, async |_| Ok(None)).await.unwrap();
-    }
-    assert_eq!((bench.rows_on(0).await, bench.rows_on(1).await), (vec![], vec![1, 2]), "killed at {step}");
-    assert_eq!(bench.leftovers().await, 0, "killed at {step}");
-}
-
-#[tokio::test]
-async fn a_move_that_is_killed_before_the_fence_is_undone() {
-    for step in ["begun", "subscribed", "copied", "verified"] {
-        kill_at(step).await;
-    }
-}
-
-#[tokio::test]
-async fn a_move_that_is_killed_under_the_fence_lets_the_writers_in_again() {
-    kill_at("fenced").await;
-}
-
-#[tokio::test]
-async fn a_move_that_is_killed_after_the_release_is_finished() {
-    for step in ["released", "claimed", "compared"] {
-        kill_at(step).await;
-    }
-}
-
 #[tokio::test]
 async fn what_cannot_go_well_is_refused_before_anything_changes() {
     let bench = Bench::new().await;
 
     let unknown = bench.order(&[7], "s9").await.unwrap_err();
-    let own = bench.order(&[7], "s1").await.unwrap_err();
     sql(&mut bench.cluster.primary(0).await, "delete from sharding.buckets where bucket = 9").await;
     let nobodys = bench.order(&[9], "s2").await.unwrap_err();
 
     assert!(unknown.contains("there is no shard s9"), "{unknown}");
-    assert!(own.contains("shard s1 owns bucket 7 already"), "{own}");
     assert!(nobodys.contains("bucket 9 has no owner"), "{nobodys}");
 }
 
@@ -196,6 +81,20 @@ async fn a_command_moves_what_it_names() {
 
     assert_eq!((bench.rows_on(0).await, bench.rows_on(1).await), (vec![], vec![1]));
     assert_eq!(bench.leftovers().await, 0);
+}
+
+#[tokio::test]
+async fn buckets_that_are_there_already_are_no_error() {
+    let bench = Bench::new().await;
+
+    bench.order(&[7, 9], "s2").await.unwrap();
+    bench.order(&[7, 8, 9], "s2").await.unwrap();
+    bench.order(&[7, 8, 9], "s2").await.unwrap();
+
+    for number in 7..=9 {
+        let committed = add_note(bench.shards(), bucket(number), 1).await.unwrap();
+        assert_eq!(committed.stamp.shard, bench.shards().names()[1]);
+    }
 }
 
 #[tokio::test]
@@ -221,17 +120,31 @@ async fn shards_of_different_schemas_exchange_nothing() {
 }
 
 #[tokio::test]
-async fn an_expired_fence_is_taken_away_by_whoever_meets_it() {
+async fn a_move_whose_fence_expired_fences_again() {
     let bench = Bench::new().await;
-    sql(
-        &mut bench.cluster.primary(0).await,
-        "update sharding.buckets set state = 'fenced', move_id = gen_random_uuid(), deadline = now() - interval '1 second' where bucket = 7",
-    )
-    .await;
+    let (mut late, source) = (bench.cluster.primary(1).await, bench.cluster.pool(0).await);
+    let fenced = async || {
+        sqlx::query_scalar("select exists (select from sharding.buckets where state = 'fenced')").fetch_one(&source).await.unwrap()
+    };
+    let expires = async {
+        // A lock before would keep slots from beginning, those of other tests too.
+        let copied = "select count(*) > 0 and coalesce(bool_and(srsubstate in ('r', 's')), false) from pg_subscription_rel";
+        eventually("the copy follows", async || sqlx::query_scalar(copied).fetch_one(&mut late).await.unwrap()).await;
+        // The release waits for this record.
+        sql(&mut late, "begin; select from sharding.moves for update").await;
+        eventually("the bucket is fenced", async || fenced().await).await;
+        let behind = add_note(bench.shards(), bucket(7), 1).await.expect("the fence expires before the writer is turned away");
+        sql(&mut late, "rollback").await;
+        behind
+    };
 
-    let written = tokio::time::timeout(Duration::from_secs(10), async { while add_note(bench.shards(), bucket(7), 1).await.is_err() {} });
+    let (reshard, buckets) = (bench.reshard(), [bucket(7)]);
+    let (moved, behind) = tokio::join!(reshard.move_buckets(0, 1, &buckets), expires);
 
-    written.await.expect("the fence goes");
+    moved.unwrap();
+    assert_eq!(behind.stamp.shard, bench.shards().names()[0]);
+    assert_eq!((bench.rows_on(0).await, bench.rows_on(1).await), (vec![], vec![1]));
+    assert_eq!(bench.leftovers().await, 0);
 }
 
 #[tokio::test]
@@ -278,4 +191,27 @@ async fn a_target_that_is_late_gets_nothing_before_it_has_all() {
 
     moved.unwrap();
     assert_eq!((bench.rows_on(0).await, bench.rows_on(1).await), (vec![], vec![1, 2]));
+}
+
+/// Two moves in opposite directions would wait for each other.
+#[tokio::test]
+async fn a_copy_that_waits_to_begin_holds_no_transaction_at_its_target() {
+    let bench = Bench::new().await;
+    let (mut open, source, target) = (bench.cluster.primary(0).await, bench.cluster.pool(0).await, bench.cluster.pool(1).await);
+    sql(&mut open, "begin; select pg_current_xact_id()").await;
+    let held = async {
+        let waits = "select exists (select from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()
+                                    and wait_event_type = 'Lock' and query ilike '%create%replication_slot%')";
+        eventually("the slot waits", async || sqlx::query_scalar(waits).fetch_one(&source).await.unwrap()).await;
+        let held = "select count(*) from pg_stat_activity where datname = current_database() and backend_xid is not null";
+        let held: i64 = sqlx::query_scalar(held).fetch_one(&target).await.unwrap();
+        sql(&mut open, "commit").await;
+        held
+    };
+
+    let (reshard, buckets) = (bench.reshard(), [bucket(7)]);
+    let (moved, held) = tokio::join!(reshard.move_buckets(0, 1, &buckets), held);
+
+    moved.unwrap();
+    assert_eq!(held, 0);
 }
