@@ -222,7 +222,10 @@ impl Reshard {
         self.reached("claimed")?;
         drop::subscription(&mut target.connection, id).await?;
         drop::publication(&mut source.connection, id).await?;
-        verify::at_rest(&mut source.connection, &mut still.connection, buckets).await?;
+        if let Some(wrong) = verify::at_rest(&mut source.connection, &mut still.connection, buckets).await? {
+            record::step(&mut source.connection, id, record::KEPT).await?;
+            bail!("{wrong}: the source's rows are kept");
+        }
         // What follows may take long, and must not keep the target from cleaning up.
         std::mem::drop(still);
         self.reached("compared")?;

@@ -5,6 +5,9 @@ use uuid::Uuid;
 
 use super::side::Side;
 
+/// The step of a source whose copies differ from it: nobody may delete its rows before somebody has looked.
+pub(crate) const KEPT: &str = "kept";
+
 #[derive(Clone, Debug, FromRow)]
 pub(crate) struct Record {
     pub id: Uuid,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -76,6 +76,7 @@ impl Reshard {
 
     async fn take_up(&self, source: &mut Side, target: &mut Side, record: &Record) -> anyhow::Result<()> {
         let (id, buckets) = (record.id, &record.buckets);
+        ensure!(record.step != record::KEPT, "{}", kept(&source.name, id));
         flip::lower(&mut source.connection, buckets).await?;
         if was_released(&mut source.connection, id).await? {
             flip::claim(source, target, id, buckets).await?;
@@ -140,6 +141,13 @@ impl Reshard {
         );
         Ok(())
     }
+}
+
+fn kept(source: &str, id: Uuid) -> String {
+    format!(
+        "what {source} gave away differs from what arrived, and is kept: compare, repair, then on {source} \
+         `update sharding.moves set step = 'released' where id = '{id}'`, and `reshard abort` deletes it"
+    )
 }
 
 /// The source's rows go, and with them the move.

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 
-use anyhow::bail;
 use sqlx::{AssertSqlSafe, PgConnection};
 
 use super::{copy::tables, side::Side};
@@ -48,12 +47,10 @@ pub(crate) async fn streaming(source: &mut Side, target: &mut Side, id: uuid::Uu
     Ok(())
 }
 
-/// Compares what is at rest on both sides.
-pub(crate) async fn at_rest(source: &mut PgConnection, target: &mut PgConnection, buckets: &[i16]) -> anyhow::Result<()> {
+/// Compares what is at rest on both sides; what is wrong, if anything is.
+pub(crate) async fn at_rest(source: &mut PgConnection, target: &mut PgConnection, buckets: &[i16]) -> Result<Option<String>, sqlx::Error> {
     let (theirs, ours) = futures_util::try_join!(sums(source, buckets), sums(target, buckets))?;
     let wrong = differences(&theirs, &ours);
-    if let Some((table, bucket)) = wrong.first() {
-        bail!("{} copies differ from their source, the first in {table}, bucket {bucket}: the source's rows are kept", wrong.len());
-    }
-    Ok(())
+    let first = wrong.first();
+    Ok(first.map(|(table, bucket)| format!("{} copies differ from their source, the first in {table}, bucket {bucket}", wrong.len())))
 }

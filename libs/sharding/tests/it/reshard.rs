@@ -215,3 +215,28 @@ async fn a_copy_that_waits_to_begin_holds_no_transaction_at_its_target() {
     moved.unwrap();
     assert_eq!(held, 0);
 }
+
+#[tokio::test]
+async fn rows_that_did_not_arrive_are_kept_at_the_source() {
+    let bench = Bench::new().await;
+    for id in 1..=3 {
+        add_note(bench.shards(), bucket(7), id).await.unwrap();
+    }
+    // Changed in the release itself, when the target has everything.
+    let tamper = "create function tamper() returns trigger language plpgsql as $$ begin
+                      update notes set text = 'other' where bucket = 7 and id = 2; return new; end $$;
+                  create trigger tamper after update on sharding.moves for each row when (new.step = 'released') execute function tamper();
+                  alter table notes disable trigger user";
+    sql(&mut bench.cluster.primary(0).await, tamper).await;
+
+    let refused = bench.reshard().move_buckets(0, 1, &[bucket(7)]).await.unwrap_err().to_string();
+
+    assert!(refused.contains("1 copies differ from their source, the first in") && refused.contains("kept"), "{refused}");
+    assert_eq!(bench.rows_on(0).await, [1, 2, 3]);
+    assert_eq!(bench.steps().await[0], "kept");
+    let again = bench.order(&[8], "s2").await.unwrap_err();
+    assert!(again.contains("differs from what arrived"), "{again}");
+    sql(&mut bench.cluster.primary(0).await, "drop trigger tamper on sharding.moves; update sharding.moves set step = 'released'").await;
+    bench.abort().await;
+    assert_eq!(bench.rows_on(0).await, [0_i64; 0]);
+}

@@ -12,7 +12,7 @@ use crate::{
     run::Run,
 };
 
-/// A fence lives 2 s, and the services look every 2 s.
+/// A fence lives 1.2 s, and the services look every 2 s.
 const HEALED: Duration = Duration::from_secs(10);
 /// How often the same command may be refused, at most, before it succeeds.
 const AGAIN: usize = 5;

@@ -27,7 +27,7 @@ async fn what_a_failover_lost_without_strict_replication_is_reported() {
     runner(&shard, |stack, shard| stack.set_cluster(shard, "synchronous_mode=off")).await;
     until("a commit waits for nobody", async || names(&stage).await.is_empty()).await;
 
-    let leader = runner(&shard, |stack, shard| cut_standbys(stack, shard)).await;
+    let leader = runner(&shard, cut_standbys).await;
     let from = load.history().now();
     let published = |event: &Event| {
         event.start >= from && event.kind == Kind::Publish && event.outcome == Outcome::Ok && event.shard.as_ref() == Some(&shard)
