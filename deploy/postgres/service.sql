@@ -13,6 +13,10 @@ SELECT format('CREATE DATABASE %I OWNER %I TEMPLATE template0 ENCODING %L LC_COL
 WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = :'service') \gexec
 SELECT format('REVOKE CONNECT ON DATABASE %I FROM PUBLIC', :'service')
 WHERE has_database_privilege('replicator', :'service', 'CONNECT') \gexec
--- To see whether replicas answer the primary: without it no primary is believed.
+-- To see whether replicas answer the primary: without it no primary is believed. And which log a replica has, in its own database.
 SELECT format('GRANT pg_read_all_stats TO %I', :'service')
 WHERE NOT pg_has_role(:'service', 'pg_read_all_stats', 'MEMBER') \gexec
+\connect :service
+SET synchronous_commit = local;
+SELECT format('GRANT EXECUTE ON FUNCTION pg_ls_waldir() TO %I', :'service')
+WHERE NOT has_function_privilege(:'service', 'pg_ls_waldir()', 'EXECUTE') \gexec

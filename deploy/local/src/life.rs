@@ -125,7 +125,7 @@ impl Stack {
     fn ready(&self, node: &Node) -> bool {
         match node.kind {
             Kind::Etcd => crate::etcd::ready(node),
-            Kind::Postgres => crate::patroni::ready(node),
+            Kind::Postgres => self.patroni_ready(node),
             Kind::Redis => self.redis_ready(node),
             Kind::Envoy => crate::probe::http_status(self.envoy_admin(), "/ready") == Some(200),
             Kind::Service => crate::probe::http_status(node.operator(), "/health/ready") == Some(200),

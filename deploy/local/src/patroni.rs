@@ -36,6 +36,17 @@ impl Stack {
         Ok(Program { path: python, args, env, cwd, user: user(), ..Program::default() })
     }
 
+    /// The node takes writes, or acknowledges them and may take over: the primary's word counts, since a node that was frozen or cut off
+    /// goes on for a while with what it knew.
+    pub(crate) fn patroni_ready(&self, node: &Node) -> bool {
+        if told(node).is_none_or(|told| told.state != "running") {
+            return false;
+        }
+        let [leader] = &self.leaders(&node.group)[..] else { return false };
+        let acknowledges = |standby: &Standby| standby.application_name == node.name && standby.sync_state == "quorum";
+        leader == node || told(leader).is_some_and(|told| told.replication.iter().any(acknowledges))
+    }
+
     /// The node of a shard that leads it now.
     pub fn leader(&self, shard: &str) -> Result<Node> {
         self.leaders(shard).into_iter().next().with_context(|| format!("{shard} has no leader now"))
@@ -150,25 +161,29 @@ impl Stack {
     }
 }
 
-/// The node takes writes, or acknowledges them and may take over. One that was frozen still thinks that it is the primary.
-pub fn ready(node: &Node) -> bool {
-    let Some((_, body)) = probe::http_get(rest(node), "/patroni") else { return false };
-    let told: Told = serde_json::from_str(&body).unwrap_or_default();
-    told.state == "running" && (told.quorum_standby || told.role == "primary" && leads(node))
-}
-
 /// Whether this node holds the lock and takes writes.
 pub fn leads(node: &Node) -> bool {
     probe::http_status(rest(node), "/primary") == Some(200)
 }
 
+fn told(node: &Node) -> Option<Told> {
+    let (_, body) = probe::http_get(rest(node), "/patroni")?;
+    serde_json::from_str(&body).ok()
+}
+
 /// What Patroni says of its node.
-#[derive(Default, Deserialize)]
-#[serde(default)]
+#[derive(Deserialize)]
 struct Told {
     state: String,
-    role: String,
-    quorum_standby: bool,
+    /// A primary's standbys.
+    #[serde(default)]
+    replication: Vec<Standby>,
+}
+
+#[derive(Deserialize)]
+struct Standby {
+    application_name: String,
+    sync_state: String,
 }
 
 /// Patroni's REST interface.

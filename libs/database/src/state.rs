@@ -27,13 +27,15 @@ pub enum Role {
     Replica,
 }
 
-/// One round trip for all of it. The timeline of a replica is that of its stream: what the control file says is late after a failover.
-/// Needs `pg_read_all_stats`: without it a replica's answers are hidden and no primary is ever confirmed.
+/// One round trip for all of it. The timeline of a replica is that of its stream, and without one that of the newest log it has: what the control
+/// file says is older by as many failovers as there were since the last checkpoint, and of two standbys the wrong one would seem ahead.
+/// Needs `pg_read_all_stats`, without which a replica's answers are hidden and no primary is ever confirmed, and the right to execute
+/// `pg_ls_waldir`.
 pub(crate) const ASK: &str = "
     select pg_is_in_recovery() as replica,
            case when pg_is_in_recovery()
                 then coalesce((select received_tli from pg_stat_wal_receiver),
-                              (select greatest(c.timeline_id, r.min_recovery_end_timeline) from pg_control_checkpoint() c, pg_control_recovery() r))
+                              (select max(('x' || substr(name, 1, 8))::bit(32)::int) from pg_ls_waldir() where name ~ '^[0-9A-F]{24}$'))
                 else ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int end as timeline,
            (case when pg_is_in_recovery() then pg_last_wal_replay_lsn() else pg_current_wal_lsn() end - '0/0')::bigint as lsn,
            (case when pg_is_in_recovery() then greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn()) else pg_current_wal_lsn() end

@@ -144,7 +144,8 @@ async fn one(shards: &Shards, bucket: Bucket) -> Result<(), magnitude_sharding::
     shards.write(bucket).await?.commit().await.map(drop)
 }
 
-fn settings(databases: &Databases, service: &str) -> anyhow::Result<Settings> {
+/// How to reach a service's database as the shards' administrator.
+pub fn settings(databases: &Databases, service: &str) -> anyhow::Result<Settings> {
     let (user, password) = databases.credentials();
     Ok(serde_json::from_value(json!({
         "user": user, "name": service, "password": password, "tls": "disable", "connections": 3,

@@ -9,3 +9,4 @@ mod owners;
 mod replication;
 mod room;
 mod stage;
+mod timeline;

@@ -91,7 +91,7 @@ async fn names(stage: &Stage) -> String {
     sqlx::query_scalar("show synchronous_standby_names").fetch_one(&mut primary).await.expect("it is a setting")
 }
 
-async fn until(what: &str, mut state: impl AsyncFnMut() -> bool) {
+pub async fn until(what: &str, mut state: impl AsyncFnMut() -> bool) {
     let end = Instant::now() + PATIENCE;
     while !state().await {
         assert!(Instant::now() < end, "{what}: not within {PATIENCE:?}");
