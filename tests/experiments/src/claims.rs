@@ -64,7 +64,11 @@ fn row(report: &Report) -> anyhow::Result<String> {
     // What must not happen at all is said once for all that did not.
     let (none, shown): (Vec<_>, Vec<_>) = aimed.into_iter().partition(|(figure, goal)| *goal == 0.0 && figure.value == 0.0);
     let mut cell = format!("[{}](reports/{}.json): {}", report.claim, report.claim, report.title);
-    write!(cell, " | none of: {}", none.iter().map(|(figure, _)| figure.name.trim_start_matches("violations: ")).collect::<Vec<_>>().join(", "))?;
+    write!(
+        cell,
+        " | none of: {}",
+        none.iter().map(|(figure, _)| figure.name.trim_start_matches("violations: ")).collect::<Vec<_>>().join(", ")
+    )?;
     for (figure, goal) in shown {
         let missed = if figure.reached == Some(true) { "" } else { ", **missed**" };
         write!(cell, "<br>{}: {} {} (at most {goal}{missed})", figure.name, rounded(figure.value), figure.unit)?;

@@ -12,6 +12,8 @@ use crate::run::Run;
 const FREEZE: Duration = Duration::from_secs(30);
 /// A lock that nobody renews, an election, and a copy made anew when nothing else helps.
 const PATIENCE: Duration = Duration::from_mins(2);
+/// Three turns of a leader's loop.
+const STEADY: Duration = Duration::from_secs(3);
 const STEP: Duration = Duration::from_millis(100);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -180,8 +182,10 @@ pub async fn another_leader(run: &Run, shard: &str, before: &str) -> anyhow::Res
     }
 }
 
-/// Waits until every node of the shard leads or may take over; how long that took since `begun`.
+/// Waits until every node of the shard leads or may take over, and goes on to for a while: a new leader first counts everybody, then those
+/// that it sees. How long that took since `begun`.
 pub async fn whole(run: &Run, shard: &str, begun: Instant) -> anyhow::Result<Duration> {
+    let mut since = None;
     loop {
         let group = shard.to_owned();
         let well = run.control(move |stack| {
@@ -189,8 +193,9 @@ pub async fn whole(run: &Run, shard: &str, begun: Instant) -> anyhow::Result<Dur
             // One that was frozen leads in its own eyes until it looks.
             Ok(stack.leaders(&group).len() == 1 && nodes.iter().all(|node| stack.health(node) == magnitude_stack::Health::Ready))
         });
-        if well.await? {
-            return Ok(begun.elapsed());
+        since = if well.await? { since.or(Some(Instant::now())) } else { None };
+        if let Some(since) = since.filter(|since| since.elapsed() >= STEADY) {
+            return Ok(since.duration_since(begun));
         }
         ensure!(begun.elapsed() < PATIENCE, "{shard}: not every node came back within {PATIENCE:?}");
         sleep(STEP).await;
