@@ -25,9 +25,12 @@ async fn what_a_failover_lost_without_strict_replication_is_reported() {
     let settings = Settings { sessions: 2, per_shard: 1, pause: Duration::from_millis(20), ..alone };
     let load = Load::start(&stage.stack.url, stage.owners.clone(), &settings).await.expect("the sessions sign in");
     runner(&shard, |stack, shard| stack.set_cluster(shard, "synchronous_mode=off")).await;
-    until("a commit waits for nobody", async || names(&stage).await.is_empty()).await;
+    until("a commit waits for nobody", async || ask(&stage, "show synchronous_standby_names").await.is_empty()).await;
 
     let leader = runner(&shard, cut_standbys).await;
+    // What is in a connection's buffers would still arrive, even from a process that died.
+    until("no standby is sent anything any more", async || ask(&stage, "select count(*)::text from pg_stat_replication").await == "0")
+        .await;
     let from = load.history().now();
     let published = |event: &Event| {
         event.start >= from && event.kind == Kind::Publish && event.outcome == Outcome::Ok && event.shard.as_ref() == Some(&shard)
@@ -84,11 +87,11 @@ async fn mend(shard: &str, leader: &str) {
     .await;
 }
 
-/// Whom a commit waits for on the last shard.
-async fn names(stage: &Stage) -> String {
+/// What the primary of the last shard says.
+async fn ask(stage: &Stage, question: &'static str) -> String {
     let last = stage.databases.shards().len() - 1;
     let mut primary = stage.databases.primary(last, "postgres").await.expect("the primary answers");
-    sqlx::query_scalar("show synchronous_standby_names").fetch_one(&mut primary).await.expect("it is a setting")
+    sqlx::query_scalar(question).fetch_one(&mut primary).await.expect("it is one text")
 }
 
 pub async fn until(what: &str, mut state: impl AsyncFnMut() -> bool) {
