@@ -31,7 +31,7 @@ has_rabbitmq() { [ -x /usr/lib/rabbitmq/bin/rabbitmq-server ]; }
 has_envoy() { [ -n "$(find_envoy)" ]; }
 # The package's data file moves between its versions; take the executable wherever it is.
 # Not only there: also for the user who runs it, whose way into a home folder may be barred.
-has_patroni() { unprivileged "$venv/bin/python3" -c 'import patroni' 2>/dev/null; }
+has_patroni() { unprivileged "$(realpath -m "$venv")/bin/python3" -c 'import patroni' 2>/dev/null; }
 find_envoy() { find -H "$venv" -type f -name 'envoy*' -perm -u+x -size +10M 2>/dev/null | head -n 1; }
 known_package() { apt-cache show "$1" >/dev/null 2>&1; }
 
@@ -126,7 +126,7 @@ make_venv() {
     [ -L "$venv" ] || rm -rf "$venv"
     ln -sfn "$place" "$venv"
   fi
-  unprivileged "$venv/bin/python3" -c 'import pip' 2>/dev/null || "$python" -m venv --clear "$(realpath -m "$venv")"
+  unprivileged "$(realpath -m "$venv")/bin/python3" -c 'import pip' 2>/dev/null || "$python" -m venv --clear "$(realpath -m "$venv")"
 }
 
 # The package's own `envoy` is a Python wrapper; the stack wants the pid of the program itself.
