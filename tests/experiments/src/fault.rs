@@ -125,6 +125,7 @@ impl Companion {
             Self::Nothing => Ok(()),
             Self::PausedReplay => replay(run, &standby(run, shard, leader, number).await?, "pg_wal_replay_pause()").await,
             Self::KilledInstance => {
+                let _one = run.instances.lock().await;
                 let service = ["accounts", "social", "articles"][number % 3];
                 run.fault(&format!("{service}-1 is killed beside it"));
                 run.control(move |stack| stack.kill(&format!("{service}-1")).and_then(|()| stack.start(&format!("{service}-1")))).await

@@ -45,6 +45,8 @@ pub struct Run {
     title: &'static str,
     folder: PathBuf,
     begun: Instant,
+    /// Held while an instance of a service is down: one at a time.
+    pub instances: tokio::sync::Mutex<()>,
     faults: AtomicUsize,
     figures: Vec<Figure>,
     violations: Vec<String>,
@@ -63,6 +65,7 @@ impl Run {
             title,
             folder,
             begun: Instant::now(),
+            instances: tokio::sync::Mutex::default(),
             faults: AtomicUsize::new(0),
             figures: Vec::new(),
             violations: Vec::new(),
