@@ -10,8 +10,8 @@ use crate::run::Run;
 
 /// How long a frozen node stays so.
 const FREEZE: Duration = Duration::from_secs(30);
-/// A lock that nobody renews, an election, and a copy made anew when nothing else helps.
-const PATIENCE: Duration = Duration::from_mins(2);
+/// A lock that nobody renews, an election, a gigabyte of log that is replayed, and a copy made anew when nothing else helps.
+const PATIENCE: Duration = Duration::from_mins(5);
 /// Three turns of a leader's loop.
 const STEADY: Duration = Duration::from_secs(3);
 const STEP: Duration = Duration::from_millis(100);
