@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 
 use crate::stack::Stack;
 use crate::topology::Node;
@@ -15,6 +15,7 @@ use crate::{command, files, place, postgres};
 /// Tens of gigabytes take minutes.
 const COPY_BOUND: Duration = Duration::from_mins(30);
 const BOUND: Duration = Duration::from_secs(30);
+const ATTEMPTS: usize = 100;
 const BALLAST: &str = "ballast";
 const MIB: u64 = 1 << 20;
 
@@ -45,10 +46,16 @@ impl Stack {
     pub fn fill_disk(&self, name: &str, leave: u64) -> Result<()> {
         let data = self.data(&self.postgres_node(name)?.name);
         ensure!(is_mounted(&data)?, "{name} has no small disk");
-        let room = rustix::fs::statvfs(&data)?;
-        let size = (room.f_bavail * room.f_frsize).saturating_sub(leave * MIB);
         let ballast = File::create(data.join(BALLAST))?;
-        rustix::fs::fallocate(&ballast, rustix::fs::FallocateFlags::empty(), 0, size).context("the disk cannot be filled")
+        // The server goes on writing: what was free a moment ago may be taken.
+        for _ in 0..ATTEMPTS {
+            let room = rustix::fs::statvfs(&data)?;
+            let size = (room.f_bavail * room.f_frsize).saturating_sub(leave * MIB);
+            if size == 0 || rustix::fs::fallocate(&ballast, rustix::fs::FallocateFlags::empty(), 0, size).is_ok() {
+                return Ok(());
+            }
+        }
+        bail!("the disk of {name} cannot be filled")
     }
 
     /// Makes room again.
