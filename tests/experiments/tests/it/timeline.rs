@@ -1,5 +1,6 @@
 use magnitude_database::{Cluster, Node, Role, State};
 use magnitude_experiments::probe;
+use magnitude_stack::Stack as Runner;
 
 use crate::{
     replication::until,
@@ -16,7 +17,7 @@ async fn a_standby_without_a_stream_tells_the_timeline_of_its_log() {
     let addresses = stage.databases.nodes(stage.databases.shards().len() - 1);
     let cluster = Cluster::new(&shard, &settings, &addresses).expect("they are addresses");
     let _watch = tokio::spawn(cluster.clone().watch());
-    runner(&shard, |stack, shard| stack.switchover(shard)).await;
+    runner(&shard, Runner::switchover).await;
     let primary = async || cluster.nodes().iter().find_map(|node| told(node, Role::Primary)).map(|state| state.position.timeline);
     let standbys = async || cluster.nodes().iter().filter_map(|node| told(node, Role::Replica)).collect::<Vec<_>>();
     let follow = async || {
