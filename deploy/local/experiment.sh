@@ -1,28 +1,13 @@
 #!/usr/bin/env bash
-# Runs experiments in full, on a stack of their own, and always ends it. Arguments: a name, or `all`; then options of `experiment`.
-set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/../.."
-
-export STACK_DIR=$PWD/.stack-experiment PORT=0 MAGNITUDE_TEST_STACK=$PWD/.stack-experiment/test.json
-stack=target/debug/stack
-
-finish() {
-  local code=$?
-  if [ "$code" -ne 0 ] && [ -d "$STACK_DIR/logs" ]; then
-    rm -rf .stack/failed-logs && mkdir -p .stack && cp -r "$STACK_DIR/logs" .stack/failed-logs
-    echo "The nodes' logs are in .stack/failed-logs." >&2
-  fi
-  "$stack" clean || code=1
-  exit "$code"
-}
+# Runs experiments in full, each on a new stack. Arguments: a name, or `all`; then options of `experiment`.
+source "$(dirname "${BASH_SOURCE[0]}")/own-stack.sh"
 
 main() {
   local name=$1
   shift
   deploy/local/install.sh
   cargo build --workspace --bins
-  trap finish EXIT
-  trap 'exit 130' INT TERM
+  begin_stack
   for name in $(names "$name"); do
     # Each begins with two shards and no data.
     "$stack" clean
@@ -36,8 +21,4 @@ names() {
 }
 
 [ -n "${1:-}" ] || { echo 'say which: make experiment NAME=failover (target/debug/experiment help lists them)' >&2; exit 2; }
-mkdir -p .stack
-exec 9>.stack/experiment.lock
-flock --nonblock 9 || { echo 'Another experiment runs in this clone.' >&2; exit 1; }
-# The stack's programs must not inherit the lock.
-main "$@" 9>&-
+own_stack experiment debug main "$@"

@@ -1,24 +1,11 @@
 #!/usr/bin/env bash
 # Starts a stack of its own, runs the tests on it, and always ends it. Argument: the one package to test.
-set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+source "$(dirname "${BASH_SOURCE[0]}")/own-stack.sh"
 
 suite=${1:-}
-export STACK_DIR=$PWD/.stack-test PORT=0 MAGNITUDE_TEST_STACK=$PWD/.stack-test/test.json
-stack=target/debug/stack
 copies=()
 
-finish() {
-  local code=$?
-  end_copies
-  # What a failed run's logs say is all that is left of it.
-  if [ "$code" -ne 0 ] && [ -d "$STACK_DIR/logs" ]; then
-    rm -rf .stack/failed-logs && mkdir -p .stack && cp -r "$STACK_DIR/logs" .stack/failed-logs
-    echo "The nodes' logs are in .stack/failed-logs." >&2
-  fi
-  "$stack" clean || code=1
-  exit "$code"
-}
+before_end() { end_copies; }
 
 # Each copy leads a process group, so that cargo does not leave its tests behind.
 end_copies() {
@@ -52,7 +39,7 @@ experiments() {
 }
 
 at_once() {
-  local number
+  local number ended
   set -m
   for number in $(seq "$1"); do
     cargo test --package "$suite" >"$STACK_DIR/logs/copy-$number.log" 2>&1 &
@@ -61,12 +48,10 @@ at_once() {
   set +m
   # The first that fails ends the others.
   while [ "${#copies[@]}" -gt 0 ]; do
+    wait -n -p ended || { tail -n 60 "$STACK_DIR"/logs/copy-*.log >&2; exit 1; }
     for number in "${!copies[@]}"; do
-      kill -0 "${copies[number]}" 2>/dev/null && continue
-      wait "${copies[number]}" || { tail -n 60 "$STACK_DIR"/logs/copy-*.log >&2; exit 1; }
-      unset "copies[number]"
+      if [ "${copies[number]}" = "$ended" ]; then unset "copies[number]"; fi
     done
-    sleep 1
   done
   grep '^test result' "$STACK_DIR"/logs/copy-*.log
 }
@@ -74,9 +59,7 @@ at_once() {
 main() {
   deploy/local/install.sh
   cargo build --workspace --all-targets
-  "$stack" clean
-  trap finish EXIT
-  trap 'exit 130' INT TERM
+  begin_stack
   if [ -n "${MAGNITUDE_PROVE:-}" ]; then
     "$stack" up --replica-delay-ms 500
     prove
@@ -92,8 +75,4 @@ main() {
   "$stack" heal
 }
 
-mkdir -p .stack
-exec 9>.stack/test.lock
-flock --nonblock 9 || { echo 'Another `make test` or `make prove` runs in this clone.' >&2; exit 1; }
-# The stack's programs must not inherit the lock.
-main 9>&-
+own_stack test debug main
