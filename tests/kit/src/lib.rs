@@ -8,6 +8,6 @@ mod stack;
 mod template;
 
 pub use cluster::{Connected, TestCluster};
-pub use eventually::eventually;
+pub use eventually::{eventually, eventually_within};
 pub use proxy::Proxy;
 pub use stack::{Instance, PostgresShard, Stack};

@@ -100,11 +100,13 @@ async fn a_move_that_only_its_source_knows_to_have_ended_is_shown_and_finished()
 #[tokio::test]
 async fn a_killed_command_is_waited_for_until_its_lock_goes() {
     let bench = Bench::new().await;
-    let mut killed = bench.cluster.primary(0).await;
+    let (mut killed, mut look) = (bench.cluster.primary(0).await, bench.cluster.primary(0).await);
     // As one whose statement still runs: its server has to look for the client to see that it is gone.
     sql(&mut killed, "select pg_advisory_lock(x'006d696772617465'::bigint)").await;
     let notices = async {
-        tokio::time::sleep(Duration::from_millis(700)).await;
+        let asks = "select exists (select from pg_stat_activity where datname = current_database()
+                                   and application_name = 'magnitude reshard' and query like '%try_advisory_lock%')";
+        eventually("the command wants the lock", async || sqlx::query_scalar(asks).fetch_one(&mut look).await.unwrap()).await;
         sql(&mut killed, "select pg_advisory_unlock_all()").await;
     };
 
