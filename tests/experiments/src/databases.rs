@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, ensure};
 use magnitude_load::stack::{Shard, Stack};
 use sqlx::{ConnectOptions, PgConnection, postgres::PgConnectOptions};
 use tokio::time::{Instant, sleep, timeout};
+
+use crate::wait;
 
 /// Each service's database, on every shard.
 pub const SERVICES: [&str; 3] = ["accounts", "social", "articles"];
@@ -14,7 +16,6 @@ pub const SERVICES: [&str; 3] = ["accounts", "social", "articles"];
 const PATIENCE: Duration = Duration::from_secs(30);
 /// A paused or cut server takes the connection and says nothing.
 const ANSWER: Duration = Duration::from_secs(3);
-const STEP: Duration = Duration::from_millis(100);
 
 #[derive(Clone, Debug)]
 pub struct Databases {
@@ -41,17 +42,36 @@ impl Databases {
     /// Connects to whichever node of the shard takes writes; waits half a minute for one.
     pub async fn primary(&self, shard: usize, database: &str) -> anyhow::Result<PgConnection> {
         let end = Instant::now() + PATIENCE;
+        // Not `wait::until`: spawned tasks call this, and of an asynchronous closure the compiler cannot tell that it may change threads.
         loop {
-            for node in self.nodes(shard) {
-                if let Some(connection) = self.writable(&node, database).await? {
-                    return Ok(connection);
-                }
+            if let Some(connection) = self.writable_node(shard, database).await? {
+                return Ok(connection);
             }
-            if Instant::now() > end {
-                bail!("shard {} has no primary that answers", self.shards[shard].name);
-            }
-            sleep(STEP).await;
+            ensure!(Instant::now() < end, "shard {} has no primary that answers", self.shards[shard].name);
+            sleep(wait::STEP).await;
         }
+    }
+
+    /// Asks one question of every service's database on every shard; each answer with where it is from, as `articles on s1`.
+    pub async fn everywhere(&self, question: &'static str) -> anyhow::Result<Vec<(String, String)>> {
+        let mut answers = Vec::new();
+        for (shard, name) in self.shards().iter().enumerate() {
+            for service in SERVICES {
+                let mut primary = self.primary(shard, service).await?;
+                let texts: Vec<String> = sqlx::query_scalar(question).fetch_all(&mut primary).await?;
+                answers.extend(texts.into_iter().map(|text| (format!("{service} on {name}"), text)));
+            }
+        }
+        Ok(answers)
+    }
+
+    async fn writable_node(&self, shard: usize, database: &str) -> anyhow::Result<Option<PgConnection>> {
+        for node in self.nodes(shard) {
+            if let Some(connection) = self.writable(&node, database).await? {
+                return Ok(Some(connection));
+            }
+        }
+        Ok(None)
     }
 
     /// Connects to a node whatever its role.

@@ -2,16 +2,16 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use anyhow::ensure;
 use futures_util::future::try_join_all;
 use magnitude_load::report::Figure;
 use rand::{RngExt, SeedableRng, rngs::StdRng, seq::SliceRandom};
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 
 use crate::{
     fault::{self, Companion, Fault},
     load::{Event, History, Kind, Latencies, Load, Outcome, Settings, Window, count, millis},
     run::{Options, Run},
+    wait,
 };
 
 const NAME: &str = "failover";
@@ -22,7 +22,6 @@ const SKEW: i32 = 5;
 const SPARE_MIB: u64 = 256;
 const SKEWED: &str = "articles-2";
 const PATIENCE: Duration = Duration::from_mins(2);
-const STEP: Duration = Duration::from_millis(50);
 
 /// One fault that is to come.
 #[derive(Clone, Copy, Debug)]
@@ -52,7 +51,7 @@ pub async fn run(options: &Options) -> anyhow::Result<()> {
         try_join_all(plans.iter().map(|(shard, plan)| sequence(&run, &load, shard, plan))).await?.into_iter().flatten().collect::<Vec<_>>();
     let mut rounds = rounds;
     rounds.extend(full_disk(&run, &load).await?);
-    sleep(Duration::from_secs(3)).await;
+    load.pass(Duration::from_secs(3)).await;
     let record = load.stop().await?;
     run.control(|stack| stack.skew(SKEWED, 0)).await?;
     run.check(&record).await?;
@@ -128,15 +127,13 @@ async fn full_disk(run: &Run, load: &Load) -> anyhow::Result<Option<Round>> {
 
 /// Waits until a write to the shard that begins from now on is acknowledged.
 async fn written(history: &History, shard: &str) -> anyhow::Result<()> {
-    let (from, end) = (history.now(), Instant::now() + PATIENCE);
+    let from = history.now();
     let counts = |event: &Event| {
         event.start >= from && event.outcome == Outcome::Ok && event.kind.is_write() && event.shard.as_deref() == Some(shard)
     };
-    while history.select(Window { from, to: history.now() }, counts).is_empty() {
-        ensure!(Instant::now() < end, "{shard}: no write was acknowledged within {PATIENCE:?}");
-        sleep(STEP).await;
-    }
-    Ok(())
+    let what = format!("an acknowledged write to {shard}");
+    let write = async || Ok(history.select(Window { from, to: history.now() }, counts).pop());
+    wait::until(&what, PATIENCE, wait::STEP, write).await.map(drop)
 }
 
 fn figures(run: &mut Run, history: &History, rounds: &[Round]) {

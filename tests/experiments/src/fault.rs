@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use sqlx::PgConnection;
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 
-use crate::run::Run;
+use crate::{run::Run, wait};
 
 /// How long a frozen node stays so.
 const FREEZE: Duration = Duration::from_secs(30);
@@ -14,7 +14,6 @@ const FREEZE: Duration = Duration::from_secs(30);
 const PATIENCE: Duration = Duration::from_mins(5);
 /// Three turns of a leader's loop.
 const STEADY: Duration = Duration::from_secs(3);
-const STEP: Duration = Duration::from_millis(100);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Fault {
@@ -171,36 +170,31 @@ pub async fn leader(run: &Run, shard: &str) -> anyhow::Result<String> {
 
 /// Waits until another node than `before` leads; its name.
 pub async fn another_leader(run: &Run, shard: &str, before: &str) -> anyhow::Result<String> {
-    let end = Instant::now() + PATIENCE;
-    loop {
-        if let Ok(leader) = leader(run, shard).await
-            && leader != before
-        {
-            return Ok(leader);
-        }
-        ensure!(Instant::now() < end, "{shard}: nobody took over from {before} within {PATIENCE:?}");
-        sleep(STEP).await;
-    }
+    let what = format!("another leader of {shard} than {before}");
+    let other = async || Ok(leader(run, shard).await.ok().filter(|leader| leader != before));
+    wait::until(&what, PATIENCE, wait::STEP, other).await
 }
 
 /// Waits until every node of the shard leads or may take over, and goes on to for a while: a new leader first counts everybody, then those
 /// that it sees. How long that took since `begun`.
 pub async fn whole(run: &Run, shard: &str, begun: Instant) -> anyhow::Result<Duration> {
     let mut since = None;
-    loop {
-        let group = shard.to_owned();
-        let well = run.control(move |stack| {
-            let nodes = stack.select(&group)?;
-            // One that was frozen leads in its own eyes until it looks.
-            Ok(stack.leaders(&group).len() == 1 && nodes.iter().all(|node| stack.health(node) == magnitude_stack::Health::Ready))
-        });
-        since = if well.await? { since.or(Some(Instant::now())) } else { None };
-        if let Some(since) = since.filter(|since| since.elapsed() >= STEADY) {
-            return Ok(since.duration_since(begun));
-        }
-        ensure!(begun.elapsed() < PATIENCE, "{shard}: not every node came back within {PATIENCE:?}");
-        sleep(STEP).await;
-    }
+    let steady = async || {
+        since = if is_whole(run, shard).await? { since.or(Some(Instant::now())) } else { None };
+        Ok(since.filter(|since| since.elapsed() >= STEADY))
+    };
+    let since = wait::until(&format!("every node of {shard}"), PATIENCE, wait::STEP, steady).await?;
+    Ok(since.duration_since(begun))
+}
+
+async fn is_whole(run: &Run, shard: &str) -> anyhow::Result<bool> {
+    let group = shard.to_owned();
+    let whole = run.control(move |stack| {
+        let nodes = stack.select(&group)?;
+        // One that was frozen leads in its own eyes until it looks.
+        Ok(stack.leaders(&group).len() == 1 && nodes.iter().all(|node| stack.health(node) == magnitude_stack::Health::Ready))
+    });
+    whole.await
 }
 
 async fn nodes(run: &Run, shard: &str) -> anyhow::Result<Vec<String>> {

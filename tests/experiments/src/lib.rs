@@ -15,3 +15,4 @@ pub mod reshard;
 pub mod reshard_crash;
 pub mod resharding;
 pub mod run;
+pub mod wait;

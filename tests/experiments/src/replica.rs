@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use magnitude_load::report::Figure;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
-use tokio::time::sleep;
 
 use crate::{
     fault::{self, Fault},
@@ -18,7 +17,7 @@ const TITLE: &str = "replicas die, lag by minutes, are cut off and frozen, and c
 pub async fn run(options: &Options) -> anyhow::Result<()> {
     let mut run = Run::begin(NAME, TITLE, options);
     let load = Load::start(&run.stack()?.url, run.owners().await?, &Settings::new(run.seed)).await?;
-    let calm = pass(&load, Duration::from_secs(if run.options.short { 3 } else { 15 })).await;
+    let calm = load.pass(Duration::from_secs(if run.options.short { 3 } else { 15 })).await;
     let mut random = StdRng::seed_from_u64(run.seed);
     let from = load.history().now();
     for _ in 0..run.rounds(5, 1) {
@@ -58,7 +57,7 @@ async fn round(run: &Run, load: &Load, shard: &str, number: usize) -> anyhow::Re
         }
         let node = fault::standby(run, shard, &leader, number + place).await?;
         let broken = fault.inject(run, shard, &node).await?;
-        pass(load, Duration::from_secs(5)).await;
+        load.pass(Duration::from_secs(5)).await;
         let let_back = broken.undo(run).await?;
         let rejoined = fault::whole(run, shard, let_back).await?;
         run.tell(&format!("{shard}: {node} was {}, whole again after {rejoined:.2?}", fault.name()));
@@ -71,13 +70,6 @@ async fn lag(run: &Run, load: &Load, node: &str) -> anyhow::Result<()> {
     let pause = if run.options.short { Duration::from_secs(8) } else { Duration::from_mins(2) };
     run.fault(&format!("{node} applies nothing for {pause:?}"));
     fault::replay(run, node, "pg_wal_replay_pause()").await?;
-    pass(load, pause).await;
+    load.pass(pause).await;
     fault::replay(run, node, "pg_wal_replay_resume()").await
-}
-
-/// Lets the load alone for a while.
-async fn pass(load: &Load, time: Duration) -> Window {
-    let from = load.history().now();
-    sleep(time).await;
-    Window { from, to: load.history().now() }
 }

@@ -41,14 +41,14 @@ pub async fn run(options: &Options) -> anyhow::Result<()> {
     }
     let owners = run.owners().await?;
     let probe = Probe::start(&run.databases()?).await?;
-    let calm = pass(&load, if options.short { 5 } else { 15 }).await;
+    let calm = load.pass(Duration::from_secs(if options.short { 5 } else { 15 })).await;
     let buckets = if options.short { choose(&run, &owners, &load) } else { surplus(&owners, &load) };
     let frozen = Frozen::start(&run.databases()?, &owners, &frozen_targets(&buckets))?;
 
     let moved = if options.short { to_and_fro(&run, &load, buckets).await? } else { grow(&run, &load, buckets).await? };
 
     // What a move broke shows in the writes and reads after it.
-    pass(&load, 3).await;
+    load.pass(Duration::from_secs(3)).await;
     let written = frozen.stop().await?;
     let (pauses, record) = (probe.stop().await?, load.stop().await?);
     run.check(&record).await?;
@@ -56,13 +56,6 @@ pub async fn run(options: &Options) -> anyhow::Result<()> {
     frozen_figures(&mut run, written);
     spread(&mut run).await?;
     run.end().await
-}
-
-/// Lets the load alone for so many seconds.
-async fn pass(load: &Load, seconds: u64) -> Window {
-    let from = load.history().now();
-    tokio::time::sleep(Duration::from_secs(seconds)).await;
-    Window { from, to: load.history().now() }
 }
 
 /// Buckets of the first shard: those of its authors, and others drawn at random.

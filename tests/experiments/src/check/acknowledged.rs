@@ -1,16 +1,19 @@
 use std::{collections::BTreeMap, time::Duration};
 
-use anyhow::{Context, ensure};
+use anyhow::Context;
 use futures_util::{StreamExt, TryStreamExt, stream};
-use tokio::time::sleep;
 
-use crate::load::{Article, Author, Client, Outcome, Record, Reply};
+use crate::{
+    load::{Article, Author, Client, Outcome, Record, Reply},
+    wait,
+};
 
 /// What a page of a list holds at most.
 const PAGE: usize = 100;
 const AT_ONCE: usize = 4;
 /// The load is over: an answer that fails is asked for again, so that a checker never mistakes a late recovery for a loss.
-const TRIES: u32 = 10;
+const PATIENCE: Duration = Duration::from_secs(15);
+const STEP: Duration = Duration::from_millis(500);
 
 /// Every acknowledged publication is there exactly once, a failed one nowhere, one of unknown outcome at most once; and what is there is the
 /// last acknowledged version or a later one that was sent.
@@ -66,14 +69,9 @@ async fn last_version(client: &Client, author: &Author, article: &Article) -> an
 
 /// An answer of 200 or 404.
 async fn insist(client: &Client, path: &str, author: &Author) -> anyhow::Result<Reply> {
-    let mut tries = 0;
-    loop {
+    let answer = async || {
         let reply = client.get(path, Some(&author.token)).await;
-        if matches!(reply.status, Some(200 | 404)) {
-            return Ok(reply);
-        }
-        tries += 1;
-        ensure!(tries < TRIES, "GET {path}: {}", reply.why);
-        sleep(Duration::from_millis(200) * tries).await;
-    }
+        Ok(matches!(reply.status, Some(200 | 404)).then_some(reply))
+    };
+    wait::until(&format!("an answer to GET {path}"), PATIENCE, STEP, answer).await
 }

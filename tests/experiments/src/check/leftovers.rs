@@ -1,4 +1,4 @@
-use crate::databases::{Databases, SERVICES};
+use crate::databases::Databases;
 
 /// What a move that ended has taken away: its record says so, and nothing streams, fences or marks any more. A slot counts for the
 /// database that it is of.
@@ -13,13 +13,6 @@ const LEFTOVERS: &str = "
 
 /// No move has left anything behind. No move may be under way.
 pub async fn leftovers(databases: &Databases) -> anyhow::Result<Vec<String>> {
-    let mut wrong = Vec::new();
-    for (shard, name) in databases.shards().iter().enumerate() {
-        for service in SERVICES {
-            let mut primary = databases.primary(shard, service).await?;
-            let left: Vec<String> = sqlx::query_scalar(LEFTOVERS).fetch_all(&mut primary).await?;
-            wrong.extend(left.into_iter().map(|what| format!("{service} on {name}: {what} is left")));
-        }
-    }
-    Ok(wrong)
+    let left = databases.everywhere(LEFTOVERS).await?;
+    Ok(left.into_iter().map(|(place, what)| format!("{place}: {what} is left")).collect())
 }

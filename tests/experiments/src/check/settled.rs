@@ -1,8 +1,6 @@
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep};
-
-use crate::databases::{Databases, SERVICES};
+use crate::{databases::Databases, wait};
 
 /// A taken job is tried again after 30 s, and a failed one later and later.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -13,24 +11,14 @@ const WAITING: &str = "
 
 /// Waits until no job is left, since mirrors and look-ups may be late until then. Says which jobs were not done in time.
 pub async fn settled(databases: &Databases) -> anyhow::Result<Vec<String>> {
-    let end = Instant::now() + PATIENCE;
-    loop {
-        let left = left(databases).await?;
-        if left.is_empty() || Instant::now() > end {
-            return Ok(left);
-        }
-        sleep(STEP).await;
-    }
-}
-
-async fn left(databases: &Databases) -> anyhow::Result<Vec<String>> {
     let mut left = Vec::new();
-    for (shard, name) in databases.shards().iter().enumerate() {
-        for service in SERVICES {
-            let mut primary = databases.primary(shard, service).await?;
-            let kinds: Vec<String> = sqlx::query_scalar(WAITING).fetch_all(&mut primary).await?;
-            left.extend(kinds.into_iter().map(|jobs| format!("{service} on {name}: jobs that are not done: {jobs}")));
-        }
+    let done = wait::until("the jobs' end", PATIENCE, STEP, async || {
+        left = databases.everywhere(WAITING).await?;
+        Ok(left.is_empty().then_some(()))
+    });
+    match done.await {
+        // The shards did not answer.
+        Err(error) if left.is_empty() => Err(error),
+        _ => Ok(left.into_iter().map(|(place, jobs)| format!("{place}: jobs that are not done: {jobs}")).collect()),
     }
-    Ok(left)
 }

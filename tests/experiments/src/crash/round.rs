@@ -1,8 +1,7 @@
 use std::time::Duration;
 
-use anyhow::ensure;
 use magnitude_ids::Bucket;
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 
 use super::{Kill, Outcomes, Sides};
 use crate::{
@@ -10,6 +9,7 @@ use crate::{
     fault::{self, Fault},
     reshard,
     run::Run,
+    wait,
 };
 
 /// A fence lives 1.2 s, and the services look every 2 s.
@@ -111,20 +111,19 @@ impl Crash<'_> {
 
     /// Waits until the services have made every bucket writable again, and says how long it took.
     async fn heal(&self, run: &Run) -> anyhow::Result<Duration> {
-        let begun = Instant::now();
-        loop {
-            let (databases, mut writable) = (run.databases()?, 0);
-            for shard in 0..databases.shards().len() {
-                let mut primary = databases.primary(shard, self.service).await?;
-                let sql = "select count(*) from sharding.buckets where state = 'owned'";
-                writable += sqlx::query_scalar::<_, i64>(sql).fetch_one(&mut primary).await?;
-            }
-            if writable == i64::from(magnitude_ids::BUCKETS) {
-                return Ok(begun.elapsed());
-            }
-            ensure!(begun.elapsed() < HEALED, "{}: {writable} buckets are writable {} s after the kill", self.service, HEALED.as_secs());
-            sleep(LOOK).await;
+        let (begun, what) = (Instant::now(), format!("every bucket of {} writable after the kill", self.service));
+        let all = async || Ok((self.writable(run).await? == i64::from(magnitude_ids::BUCKETS)).then(|| begun.elapsed()));
+        wait::until(&what, HEALED, LOOK, all).await
+    }
+
+    async fn writable(&self, run: &Run) -> anyhow::Result<i64> {
+        let (databases, mut writable) = (run.databases()?, 0);
+        for shard in 0..databases.shards().len() {
+            let mut primary = databases.primary(shard, self.service).await?;
+            let sql = "select count(*) from sharding.buckets where state = 'owned'";
+            writable += sqlx::query_scalar::<_, i64>(sql).fetch_one(&mut primary).await?;
         }
+        Ok(writable)
     }
 
     pub async fn has_moved(&self, run: &Run) -> anyhow::Result<bool> {

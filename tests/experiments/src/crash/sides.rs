@@ -2,15 +2,12 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use sqlx::PgConnection;
-use tokio::{
-    process::Child,
-    time::{Instant, sleep},
-};
+use tokio::{process::Child, time::sleep};
 use uuid::Uuid;
 
-use crate::{databases::Databases, reshard};
+use crate::{databases::Databases, reshard, wait};
 
 const PATIENCE: Duration = Duration::from_mins(1);
 const STEP: Duration = Duration::from_millis(1);
@@ -137,14 +134,7 @@ impl Side {
     }
 
     async fn wait_begun(&mut self) -> anyhow::Result<Uuid> {
-        let end = Instant::now() + PATIENCE;
-        while Instant::now() < end {
-            if let Some(id) = self.begun().await? {
-                return Ok(id);
-            }
-            sleep(STEP).await;
-        }
-        bail!("no move began within {} s", PATIENCE.as_secs())
+        wait::until("the beginning of a move", PATIENCE, STEP, async || self.begun().await).await
     }
 
     async fn at(&mut self, id: Uuid) -> anyhow::Result<String> {
@@ -153,25 +143,16 @@ impl Side {
     }
 
     async fn wait(&mut self, id: Uuid, step: &str) -> anyhow::Result<()> {
-        let end = Instant::now() + PATIENCE;
-        while self.at(id).await? != step {
-            if Instant::now() > end {
-                bail!("the move did not get to {step} within {} s", PATIENCE.as_secs());
-            }
-            sleep(STEP).await;
-        }
-        Ok(())
+        wait::until(&format!("a move at {step}"), PATIENCE, STEP, async || Ok((self.at(id).await? == step).then_some(()))).await
     }
 
     async fn wait_copied(&mut self, id: Uuid) -> anyhow::Result<()> {
-        let (end, name) = (Instant::now() + PATIENCE, format!("move_{}", id.simple()));
-        while !sqlx::query_scalar(COPIED).bind(&name).fetch_one(&mut self.look).await? {
-            if Instant::now() > end {
-                bail!("nothing was copied within {} s", PATIENCE.as_secs());
-            }
-            sleep(STEP).await;
-        }
-        Ok(())
+        let name = format!("move_{}", id.simple());
+        let copied = async || {
+            let copied: bool = sqlx::query_scalar(COPIED).bind(&name).fetch_one(&mut self.look).await?;
+            Ok(copied.then_some(()))
+        };
+        wait::until("the copy of a move", PATIENCE, STEP, copied).await
     }
 
     /// Nobody changes this side's record until `release`.

@@ -8,12 +8,12 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use magnitude_ids::Bucket;
 use rand::{SeedableRng, rngs::StdRng, seq::IndexedRandom};
 use serde_json::json;
-use tokio::task::JoinHandle;
+use tokio::{task::JoinHandle, time::sleep};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::{
-    Client, Event, History, Outcome, Reply, contest,
+    Client, Event, History, Outcome, Reply, Window, contest,
     session::{Author, Session},
 };
 use crate::owners::Owners;
@@ -98,6 +98,13 @@ impl Load {
     /// Everything so far; it goes on growing.
     pub fn history(&self) -> &History {
         &self.common.history
+    }
+
+    /// Lets the sessions work for a while; when that was.
+    pub async fn pass(&self, time: Duration) -> Window {
+        let from = self.history().now();
+        sleep(time).await;
+        Window { from, to: self.history().now() }
     }
 
     /// The buckets of the authors.

@@ -4,8 +4,8 @@ use magnitude_experiments::{
     check,
     load::{Event, Kind, Load, Outcome, Settings, Window},
 };
+use magnitude_kit::eventually_within;
 use magnitude_stack::{Health, Stack as Runner};
-use tokio::time::{Instant, sleep};
 
 use crate::stage::{Stage, runner};
 
@@ -25,17 +25,19 @@ async fn what_a_failover_lost_without_strict_replication_is_reported() {
     let settings = Settings { sessions: 2, per_shard: 1, pause: Duration::from_millis(20), ..alone };
     let load = Load::start(&stage.stack.url, stage.owners.clone(), &settings).await.expect("the sessions sign in");
     runner(&shard, |stack, shard| stack.set_cluster(shard, "synchronous_mode=off")).await;
-    until("a commit waits for nobody", async || ask(&stage, "show synchronous_standby_names").await.is_empty()).await;
+    eventually_within(PATIENCE, "a commit waits for nobody", async || ask(&stage, "show synchronous_standby_names").await.is_empty()).await;
 
     let leader = runner(&shard, cut_standbys).await;
     // What is in a connection's buffers would still arrive, even from a process that died.
-    until("no standby is sent anything any more", async || ask(&stage, "select count(*)::text from pg_stat_replication").await == "0")
-        .await;
+    eventually_within(PATIENCE, "no standby is sent anything any more", async || {
+        ask(&stage, "select count(*)::text from pg_stat_replication").await == "0"
+    })
+    .await;
     let from = load.history().now();
     let published = |event: &Event| {
         event.start >= from && event.kind == Kind::Publish && event.outcome == Outcome::Ok && event.shard.as_ref() == Some(&shard)
     };
-    until("an article that no standby has", async || {
+    eventually_within(PATIENCE, "an article that no standby has", async || {
         !load.history().select(Window { from, to: load.history().now() }, published).is_empty()
     })
     .await;
@@ -67,7 +69,7 @@ async fn fail_over(shard: &str, leader: &str) {
     })
     .await;
     let before = leader.to_owned();
-    until("another node leads", async || {
+    eventually_within(PATIENCE, "another node leads", async || {
         let before = before.clone();
         runner(shard, move |stack, shard| Ok(stack.leader(shard).is_ok_and(|leader| leader.name != before))).await
     })
@@ -81,7 +83,7 @@ async fn mend(shard: &str, leader: &str) {
         stack.start(&before)
     })
     .await;
-    until("every node may take over again", async || {
+    eventually_within(PATIENCE, "every node may take over again", async || {
         runner(shard, |stack, shard| Ok(stack.select(shard)?.iter().all(|node| stack.health(node) == Health::Ready))).await
     })
     .await;
@@ -92,12 +94,4 @@ async fn ask(stage: &Stage, question: &'static str) -> String {
     let last = stage.databases.shards().len() - 1;
     let mut primary = stage.databases.primary(last, "postgres").await.expect("the primary answers");
     sqlx::query_scalar(question).fetch_one(&mut primary).await.expect("it is one text")
-}
-
-pub async fn until(what: &str, mut state: impl AsyncFnMut() -> bool) {
-    let end = Instant::now() + PATIENCE;
-    while !state().await {
-        assert!(Instant::now() < end, "{what}: not within {PATIENCE:?}");
-        sleep(Duration::from_millis(100)).await;
-    }
 }

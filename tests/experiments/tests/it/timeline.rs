@@ -1,11 +1,14 @@
+use std::time::Duration;
+
 use magnitude_database::{Cluster, Node, Role, State};
 use magnitude_experiments::probe;
+use magnitude_kit::eventually_within;
 use magnitude_stack::Stack as Runner;
 
-use crate::{
-    replication::until,
-    stage::{Stage, runner},
-};
+use crate::stage::{Stage, runner};
+
+/// A switchover, and a stream that is given up after 5 s.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The log ended on the shard's last timeline, and no checkpoint has been made since. Of two such standbys the one that has received most is
 /// to be read.
@@ -24,13 +27,13 @@ async fn a_standby_without_a_stream_tells_the_timeline_of_its_log() {
         let timeline = primary().await;
         standbys().await.iter().filter(|state| Some(state.position.timeline) == timeline).count() == 2
     };
-    until("both standbys follow the new primary", async || follow().await).await;
+    eventually_within(PATIENCE, "both standbys follow the new primary", async || follow().await).await;
     let timeline = primary().await.expect("one leads");
 
     let leader = runner(&shard, |stack, shard| Ok(stack.leader(shard)?.name)).await;
     let frozen = leader.clone();
     runner(&shard, move |stack, _| stack.pause(&frozen)).await;
-    until("the standbys lose their stream", async || streams(&stage, &addresses, &leader).await == 0).await;
+    eventually_within(PATIENCE, "the standbys lose their stream", async || streams(&stage, &addresses, &leader).await == 0).await;
     let told_without: Vec<_> = standbys().await.iter().map(|state| state.position.timeline).collect();
     runner(&shard, move |stack, _| stack.resume(&leader)).await;
     runner(&shard, |stack, _| stack.wait_ready()).await;
