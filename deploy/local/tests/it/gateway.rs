@@ -25,6 +25,17 @@ pub fn a_write_whose_instance_went_away_is_unknown(own: &Own) {
     assert!(answer.starts_with("HTTP/1.1 503") && answer.contains("retry-after: 1"), "{answer}");
 }
 
+pub fn a_read_that_nobody_answers_can_be_tried_again(own: &Own) {
+    let silent = Instance::start_with(Some(""));
+    route(own, silent.address);
+
+    let answer = http(&own.gateway(), "GET", "/api/articles");
+
+    assert!(answer.starts_with("HTTP/1.1 503") && answer.contains("retry-after: 1"), "{answer}");
+    assert!(answer.ends_with(r#"{"errors":{"server":["is unavailable, try again"]}}"#), "{answer}");
+    assert_eq!(silent.served.load(Ordering::SeqCst), 3, "it was asked again");
+}
+
 pub fn an_instance_that_answers_with_errors_is_not_taken_out(own: &Own) {
     let refuses = Some("HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n");
     let (one, two) = (Instance::start_with(refuses), Instance::start_with(refuses));
@@ -83,7 +94,7 @@ fn write_endpoints(own: &Own, instances: &[SocketAddr]) {
     fs::rename(folder.join(".fresh"), folder.join("articles.json")).expect("is renamed");
 }
 
-/// Says that it is well, and answers everything else with the same, or hangs up after it has read the request.
+/// Says that it is well, and answers everything else with the same (nothing keeps silent), or hangs up after it has read the request.
 struct Instance {
     address: SocketAddr,
     served: Arc<AtomicUsize>,

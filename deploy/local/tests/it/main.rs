@@ -19,6 +19,7 @@ fn a_stack_starts_heals_changes_and_leaves_nothing() {
     faults::a_frozen_node_goes_on(&own);
     faults::a_node_is_cut_off_and_restored(&own);
     gateway::a_write_whose_instance_went_away_is_unknown(&own);
+    gateway::a_read_that_nobody_answers_can_be_tried_again(&own);
     gateway::an_instance_that_answers_with_errors_is_not_taken_out(&own);
     gateway::a_write_that_was_never_sent_can_be_tried_again(&own);
     copies::a_replica_is_added(&mut own);
