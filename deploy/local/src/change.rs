@@ -49,8 +49,8 @@ impl Stack {
         self.restart(name)
     }
 
-    /// Brings every node back: unpaused, connected, running, ready.
-    pub fn heal(&self) -> Result<()> {
+    /// Brings every node back: unpaused, connected, with room on its disk and the right time, running, ready.
+    pub fn heal(&mut self) -> Result<()> {
         // Where no rule can be read none was made.
         let cuts = fault::unusable().is_none();
         for node in self.nodes() {
@@ -60,10 +60,15 @@ impl Stack {
             for process in self.processes(&node) {
                 process.signal(Signal::CONT);
             }
+            if node.is_postgres() {
+                self.free_disk(&node.name)?;
+            }
         }
         // A shard's nodes need each other to agree who leads: all run before one is waited for.
         self.nodes().iter().try_for_each(|node| self.launch(node))?;
-        self.nodes().iter().try_for_each(|node| self.settle(node))
+        self.nodes().iter().try_for_each(|node| self.settle(node))?;
+        let skewed: Vec<String> = self.state.clocks.keys().cloned().collect();
+        skewed.iter().try_for_each(|name| self.skew(name, 0))
     }
 
     /// Adds and starts one more instance of a service, or one more replica of a shard.

@@ -36,7 +36,7 @@ pub fn examine(folder: &Path, wanted: Option<u16>) -> Vec<Finding> {
     findings.push(parents(&project));
     findings.push(match fault::unusable() {
         None => finding(Weight::Good, "iptables works: nodes can be cut off."),
-        Some(why) => finding(Weight::Note, format!("iptables cannot be used, so no node can be cut off (everything else works): {why}")),
+        Some(why) => finding(Weight::Note, format!("no node can be cut off here (everything else works): {why}.")),
     });
     findings
 }

@@ -12,7 +12,11 @@ pub fn group(address: IpAddr) -> Option<u32> {
     rustix::process::geteuid().is_root().then(|| address.to_bits())
 }
 
+/// Fails where only one direction could be dropped: a primary that still reaches etcd goes on leading.
 pub fn cut(address: IpAddr) -> Result<()> {
+    if let Some(why) = unusable() {
+        bail!("nodes cannot be cut off here: {why}");
+    }
     for rule in rules(address) {
         if !has(&rule) {
             iptables("--insert", &rule)?;
@@ -24,7 +28,7 @@ pub fn cut(address: IpAddr) -> Result<()> {
 /// Fails where rules cannot be read: what cannot be seen must not be called undone.
 pub fn restore(address: IpAddr) -> Result<()> {
     if let Some(why) = unusable() {
-        bail!("iptables cannot be used here, so nothing can be restored: {why}");
+        bail!("nothing can be restored here: {why}");
     }
     for rule in rules(address) {
         while has(&rule) {
@@ -40,8 +44,10 @@ pub fn is_cut(address: IpAddr) -> bool {
 
 /// Why links cannot be cut here, if they cannot.
 pub fn unusable() -> Option<String> {
-    let output = command().args(["--wait", "5", "--list", "INPUT", "--numeric"]).output();
-    match output {
+    if !rustix::process::geteuid().is_root() {
+        return Some("what a node itself sends can only be told where root runs the stack".into());
+    }
+    match command().args(["--list", "INPUT", "--numeric"]).output() {
         Ok(output) if output.status.success() => owner_unusable(),
         Ok(output) => Some(String::from_utf8_lossy(&output.stderr).trim().to_owned()),
         Err(error) => Some(error.to_string()),
@@ -57,7 +63,7 @@ fn owner_unusable() -> Option<String> {
 
 type Rule = Vec<String>;
 
-/// Both directions of every connection that others have to this address; and, as root, everything that the node sends.
+/// Both directions of every connection that others have to this address, and everything that the node sends.
 fn rules(address: IpAddr) -> Vec<Rule> {
     let rule = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Rule>();
     let text = address.to_string();
@@ -79,16 +85,11 @@ fn iptables(action: &str, rule: &Rule) -> Result<()> {
 }
 
 fn run(action: &str, rule: &Rule) -> std::io::Result<std::process::Output> {
-    command().args(["--wait", "5", action]).args(rule).args(["--jump", "DROP"]).output()
+    command().arg(action).args(rule).args(["--jump", "DROP"]).output()
 }
 
 fn command() -> Command {
-    if rustix::process::geteuid().is_root() {
-        let mut command = Command::new("iptables");
-        command.env("PATH", "/usr/sbin:/sbin:/usr/bin:/bin");
-        return command;
-    }
-    let mut command = Command::new("sudo");
-    command.args(["--non-interactive", "iptables"]);
+    let mut command = Command::new("iptables");
+    command.env("PATH", "/usr/sbin:/sbin:/usr/bin:/bin").args(["--wait", "5"]);
     command
 }
