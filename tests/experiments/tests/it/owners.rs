@@ -7,7 +7,7 @@ use magnitude_kit::eventually;
 use serde_json::Value;
 use sqlx::AssertSqlSafe;
 
-use crate::stage::{Published, Stage, new};
+use crate::stage::{Published, Stage, new, runner};
 
 const SERVICE: &str = "social";
 const GUARD: &str = "select pg_get_functiondef('sharding.guard(smallint)'::regprocedure)";
@@ -86,12 +86,16 @@ async fn a_bucket_that_two_shards_claim_is_reported() {
     let before = check::owners(&stage.databases).await.expect("the shards answer");
     let mut primary = stage.unguarded(1, SERVICE).await;
 
+    let well = runner("", |stack, _| stack.claims_in_doubt()).await;
     let bucket: i16 = sqlx::query_scalar(CLAIM).fetch_one(&mut primary).await.expect("there is a bucket that it never had");
+    let status = runner("", |stack, _| stack.claims_in_doubt()).await;
     let found = new(&before, check::owners(&stage.databases).await.expect("the shards answer"));
     sqlx::query("delete from sharding.buckets where bucket = $1").bind(bucket).execute(&mut primary).await.expect("the claim goes");
     let after = check::owners(&stage.databases).await.expect("the shards answer");
 
     assert!(found.contains(&format!("social: bucket {bucket} is claimed by s1, s2")), "{found:?}");
+    assert_eq!(well, Vec::<String>::new());
+    assert!(status.iter().any(|told| told.starts_with(&format!("social: bucket {bucket} is claimed by s1 (epoch "))), "{status:?}");
     assert_eq!(new(&before, after), Vec::<String>::new());
 }
 
