@@ -4,9 +4,9 @@ use anyhow::{Context, bail, ensure};
 use magnitude_database::Node;
 use magnitude_ids::BUCKETS;
 use sqlx::{PgConnection, migrate::Migrator};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
-use crate::{Settings, ShardSettings, Shards};
+use crate::{Settings, ShardSettings, Shards, error::lost_connection};
 
 /// The migrations of one owner, with a history table of its own: `migrations_<owner>` in schema `sharding`.
 #[derive(Debug)]
@@ -14,6 +14,10 @@ pub struct Migrations {
     owner: &'static str,
     migrator: Migrator,
 }
+
+/// A failover takes up to 25 s.
+const PATIENCE: Duration = Duration::from_mins(1);
+const STEP: Duration = Duration::from_millis(100);
 
 /// The lock that keeps two `migrate`, or one and a move of buckets, from one shard: the bytes of "migrate" as a number.
 pub(crate) const LOCK: i64 = 0x006d_6967_7261_7465;
@@ -66,7 +70,7 @@ async fn lock(shards: &Shards, name: &str) -> anyhow::Result<PgConnection> {
 }
 
 async fn primary<'a>(shards: &'a Shards, index: usize, name: &str) -> anyhow::Result<&'a Arc<Node>> {
-    let limit = Instant::now() + Duration::from_secs(30);
+    let limit = Instant::now() + PATIENCE;
     shards.writer(index, limit).await.with_context(|| format!("shard {name} has no primary that answers"))
 }
 
@@ -119,13 +123,12 @@ async fn known(connection: &mut PgConnection, part: Range<usize>) -> anyhow::Res
     Ok(sqlx::query_as(sql).bind(numbers(&part)).fetch_one(connection).await?)
 }
 
-/// Fails, with the command to run, if a shard's schema is older than this program needs.
+/// Fails, with the command to run, if a shard's schema is older than this program needs. A shard that fails over is waited for.
 pub async fn check_schema(shards: &Shards, migrations: &[Migrations]) -> anyhow::Result<()> {
     for name in shards.names() {
         let index = shards.index(&name)?;
-        let mut connection = primary(shards, index, &name).await?.pool().acquire().await?;
         for wanted in std::iter::once(&own()).chain(migrations) {
-            let found = newest(&mut connection, wanted.owner).await?;
+            let found = newest_of(shards, index, &name, wanted.owner).await?;
             ensure!(
                 found >= wanted.newest(),
                 "the schema of {} on shard {name} is at {found}, this program needs {}: run `migrate` first",
@@ -137,8 +140,25 @@ pub async fn check_schema(shards: &Shards, migrations: &[Migrations]) -> anyhow:
     Ok(())
 }
 
+/// Asks the shard's primary; when it goes meanwhile, the next one.
+async fn newest_of(shards: &Shards, index: usize, name: &str, owner: &str) -> anyhow::Result<i64> {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        let node = primary(shards, index, name).await?;
+        let asked = async { newest(&mut *node.pool().acquire().await?, owner).await };
+        match asked.await {
+            Err(error) if (lost_connection(&error) || matches!(error, sqlx::Error::PoolTimedOut)) && Instant::now() < end => {
+                tracing::warn!(shard = name, %error, "the schema could not be looked at yet");
+                node.doubt();
+                sleep(STEP).await;
+            }
+            found => return Ok(found?),
+        }
+    }
+}
+
 /// The newest migration applied; 0 where there is none.
-async fn newest(connection: &mut PgConnection, owner: &str) -> anyhow::Result<i64> {
+async fn newest(connection: &mut PgConnection, owner: &str) -> Result<i64, sqlx::Error> {
     let exists: bool =
         sqlx::query_scalar("select to_regclass('sharding.migrations_' || $1) is not null").bind(owner).fetch_one(&mut *connection).await?;
     if !exists {
@@ -146,5 +166,5 @@ async fn newest(connection: &mut PgConnection, owner: &str) -> anyhow::Result<i6
     }
     // The name comes from the program's own owners, never from a request.
     let sql = format!("select coalesce(max(version), 0) from sharding.migrations_{owner} where success");
-    Ok(sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).fetch_one(connection).await?)
+    sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).fetch_one(connection).await
 }

@@ -1,5 +1,5 @@
 use magnitude_kit::{Connected, Proxy, TestCluster, eventually};
-use magnitude_sharding::{Begun, Error, Freshness, Settings, ShardSettings, WriteId};
+use magnitude_sharding::{Begun, Error, Freshness, Settings, ShardSettings, WriteId, check_schema};
 
 use crate::bench::{Bench, add_note, bucket, cluster, insert_note, notes};
 
@@ -135,4 +135,20 @@ async fn a_client_may_try_again_what_was_settled_as_never_to_come() {
     again.commit().await.unwrap();
 
     assert_eq!(notes(&connected.shards, bucket(7), Freshness::Primary).await.unwrap(), [1]);
+}
+
+#[tokio::test]
+async fn the_schema_of_a_shard_that_fails_over_is_waited_for() {
+    let cluster = cluster().await;
+    let (line, connected) = behind_a_line(&cluster, |_| {}).await;
+    line.lose_answers();
+
+    let heal = async {
+        let read = async || notes(&connected.shards, bucket(7), Freshness::Primary).await;
+        eventually("the shard does not answer", async || read().await.is_err()).await;
+        line.heal();
+    };
+    let (checked, ()) = tokio::join!(check_schema(&connected.shards, &[]), heal);
+
+    checked.unwrap();
 }
