@@ -19,11 +19,16 @@ impl From<Error> for ApiError {
     }
 }
 
-/// The server had no time or lost a race (serialization, deadlock, lock or statement timeout, shutting down): the same request
-/// may succeed in a moment. Everything else is a defect of ours.
+/// The server had no time, lost a race (serialization, deadlock, lock or statement timeout, shutting down) or lacks something (disk,
+/// memory, connections): the same request may succeed in a moment. Everything else is a defect of ours.
 fn is_passing(error: &Error) -> bool {
-    const CODES: [&str; 9] = ["40001", "40P01", "55P03", "57014", "57P01", "57P02", "57P03", "25006", "53300"];
-    code(error).is_some_and(|code| CODES.contains(&code.as_ref()))
+    code(error).is_some_and(|code| passes(&code))
+}
+
+fn passes(code: &str) -> bool {
+    const CODES: [&str; 8] = ["40001", "40P01", "55P03", "57014", "57P01", "57P02", "57P03", "25006"];
+    // Class 53: insufficient resources. 58030: the disk failed.
+    CODES.contains(&code) || code.starts_with("53") || code == "58030"
 }
 
 fn code(error: &Error) -> Option<Cow<'_, str>> {
@@ -46,5 +51,15 @@ mod tests {
         assert_eq!(status(Error::Unknown), 504);
         assert_eq!(status(Error::InProgress), 409);
         assert_eq!(status(Error::KeyReused), 422);
+    }
+
+    #[test]
+    fn a_full_disk_passes_and_a_broken_constraint_does_not() {
+        for code in ["53100", "53200", "53300", "40001", "57P03", "58030"] {
+            assert!(passes(code), "{code}");
+        }
+        for code in ["23505", "42601", "MG002"] {
+            assert!(!passes(code), "{code}");
+        }
     }
 }
