@@ -1,16 +1,25 @@
-use std::{collections::HashMap, fmt::Display, sync::Arc, time::Duration};
+use std::{collections::HashMap, fmt::Display, sync::Arc, time::Instant};
 
-use futures_util::future::join_all;
+use futures_util::{StreamExt, stream::FuturesUnordered};
 use magnitude_ids::Bucket;
-use magnitude_redis::Redis;
-use magnitude_sharding::{Freshness, ShardFreshness, Shards};
+use magnitude_redis::{Listener, Redis};
+use magnitude_sharding::{Error, Freshness, ShardFreshness, Shards};
 use serde::{Serialize, de::DeserializeOwned};
-use tokio::sync::Semaphore;
 
-use crate::{Keyspace, StampSource, Versioned, lease::Lease, read::Entry, repair::Failed, scripts::FILL};
+use crate::{
+    Keyspace, StampSource, Versioned,
+    bulkhead::Bulkhead,
+    flights::{Flight, Flights, Joined, Turn},
+    hot::{Layer, Seen},
+    keyspace::Key,
+    recording::Recording,
+    repair::Failed,
+};
 
-/// Loads at once while Redis is down: the database must not meet the whole load of the cache.
-const BULKHEAD: usize = 8;
+/// Payload bytes that the copies in the process may hold.
+const COPIES: usize = 32 << 20;
+/// How many turns that came at once are led together.
+const TOGETHER: usize = 128;
 
 /// One service's cache.
 #[derive(Clone)]
@@ -19,11 +28,19 @@ pub struct Cache {
     pub(crate) service: &'static str,
     pub(crate) source: Arc<dyn StampSource>,
     pub(crate) failed: Failed,
-    bulkhead: Arc<Semaphore>,
+    pub(crate) bulkhead: Bulkhead,
+    pub(crate) flights: Flights,
+    pub(crate) hot: Arc<Layer>,
+    pub(crate) skips_copies: bool,
+    pub(crate) recording: Option<Recording>,
 }
 
-/// A missed key's index, and its lease if this reader has it.
-type Missed = (usize, Option<Lease>);
+/// A key that this reader asks for, by its index.
+pub(crate) struct Led {
+    pub index: usize,
+    pub flight: Flight,
+    pub hot: bool,
+}
 
 impl Cache {
     /// Connects to nothing yet.
@@ -33,65 +50,131 @@ impl Cache {
 
     pub fn with_stamps(settings: &magnitude_redis::Settings, service: &'static str, source: Arc<dyn StampSource>) -> anyhow::Result<Self> {
         let redis = Redis::new(settings)?;
-        Ok(Self { redis, service, source, failed: Failed::default(), bulkhead: Arc::new(Semaphore::new(BULKHEAD)) })
+        let hot = Arc::new(Layer::new(COPIES));
+        let listener: Arc<dyn Listener> = hot.generations.clone();
+        redis.listen(&listener);
+        let (failed, bulkhead, flights) = (Failed::default(), Bulkhead::new(), Flights::default());
+        Ok(Self { redis, service, source, failed, bulkhead, flights, hot, skips_copies: false, recording: None })
     }
 
-    /// Reads through: the entry, or what `load` finds, which then fills it.
-    pub async fn get<T, E, F, Fut>(
-        &self,
-        keyspace: &Keyspace<T>,
-        bucket: Bucket,
-        key: impl Display + Send,
-        load: F,
-    ) -> Result<Option<Arc<T>>, E>
+    /// Reads through: the entry, or what `load` finds, which then fills it. A load must not read the same key.
+    pub async fn get<T, E, F, Fut>(&self, keyspace: &Keyspace<T>, bucket: Bucket, key: impl Display, load: F) -> Result<Option<Arc<T>>, E>
     where
-        T: Serialize + DeserializeOwned + Send + Sync,
-        F: FnOnce(Freshness) -> Fut + Send,
+        T: Serialize + DeserializeOwned + Send + Sync + 'static,
+        F: Fn(Freshness) -> Fut + Send + Sync,
         Fut: Future<Output = Result<Option<Versioned<T>>, E>> + Send,
-        E: Send,
+        E: From<Error> + Send,
     {
         let keys = [(bucket, key.to_string())];
         let load = async |_: Vec<usize>, freshness: ShardFreshness| {
             let stamp = self.source.shard_of(bucket).and_then(|shard| freshness.get(&shard).cloned());
             let found = load(stamp.map_or(Freshness::Primary, Freshness::AtLeast)).await?;
-            Ok(found.map(|found| (0, found)).into_iter().collect())
+            Ok::<_, E>(found.map(|found| (0, found)).into_iter().collect())
         };
         Ok(self.get_many(keyspace, &keys, load).await?.pop().flatten())
     }
 
-    /// The same for many keys. `load` is called at most once, with the indexes that missed, and answers by index.
+    /// The same for many keys. `load` is called with the indexes that missed, and answers by index.
     pub async fn get_many<T, E, F, Fut>(&self, keyspace: &Keyspace<T>, keys: &[(Bucket, String)], load: F) -> Result<Vec<Option<Arc<T>>>, E>
     where
-        T: Serialize + DeserializeOwned + Send + Sync,
-        F: FnOnce(Vec<usize>, ShardFreshness) -> Fut + Send,
+        T: Serialize + DeserializeOwned + Send + Sync + 'static,
+        F: Fn(Vec<usize>, ShardFreshness) -> Fut + Send + Sync,
         Fut: Future<Output = Result<HashMap<usize, Versioned<T>>, E>> + Send,
-        E: Send,
+        E: From<Error> + Send,
     {
-        let names: Vec<_> = keys.iter().map(|(_, key)| keyspace.key(key)).collect();
-        let (mut values, missed) = split(self.read(keyspace, keys, &names).await);
-        metrics::counter!("cache_hits_total", "keyspace" => keyspace.name).increment((keys.len() - missed.len()) as u64);
-        if missed.is_empty() {
-            return Ok(values);
-        }
-        metrics::counter!("cache_misses_total", "keyspace" => keyspace.name).increment(missed.len() as u64);
-        let indexes: Vec<_> = missed.iter().map(|(index, _)| *index).collect();
-        let freshness = self.freshness_of(&indexes.iter().map(|index| keys[*index].0).collect::<Vec<_>>()).await;
-        let alone = missed.iter().all(|(_, lease)| lease.is_none());
-        // Without a lease nobody else's load is spared, so only a few at a time.
-        let _turn = if alone { self.bulkhead.acquire().await.ok() } else { None };
-        let mut found = match load(indexes.clone(), freshness).await {
-            Ok(found) => found,
-            Err(error) => {
-                join_all(missed.into_iter().filter_map(|(_, lease)| lease).map(Lease::release)).await;
-                return Err(error);
-            }
+        let load = async |missed: Vec<usize>| {
+            // After the lease was granted: a stamp that is read now is of every write whose void came before.
+            let freshness = self.freshness_of(&missed.iter().map(|index| keys[*index].0).collect::<Vec<_>>()).await;
+            load(missed, freshness).await
         };
-        let fills = missed.into_iter().filter_map(|(index, lease)| Some(fill(keyspace, lease?, found.get(&index))));
-        join_all(fills).await;
-        for index in indexes {
-            values[index] = found.remove(&index).map(|loaded| Arc::new(loaded.value));
+        self.through(keyspace, keys, load).await
+    }
+
+    /// Reads what another service owns and has cached; `ask` asks it for the rest, by index, and nothing of that is kept here.
+    pub async fn peek_many<T, E, F, Fut>(&self, keyspace: &Keyspace<T>, keys: &[(Bucket, String)], ask: F) -> Result<Vec<Option<Arc<T>>>, E>
+    where
+        T: Serialize + DeserializeOwned + Send + Sync + 'static,
+        F: Fn(Vec<usize>) -> Fut + Send + Sync,
+        Fut: Future<Output = Result<HashMap<usize, T>, E>> + Send,
+        E: From<Error> + Send,
+    {
+        let ask = async |missed: Vec<usize>| {
+            let told = ask(missed).await?;
+            Ok::<_, E>(told.into_iter().map(|(index, value)| (index, Versioned::unversioned(value))).collect())
+        };
+        self.through(keyspace, keys, ask).await
+    }
+
+    /// Reads through, where `load` itself finds out how fresh its source must be.
+    pub(crate) async fn through<T, E, F, Fut>(
+        &self,
+        keyspace: &Keyspace<T>,
+        keys: &[(Bucket, String)],
+        load: F,
+    ) -> Result<Vec<Option<Arc<T>>>, E>
+    where
+        T: Serialize + DeserializeOwned + Send + Sync + 'static,
+        F: Fn(Vec<usize>) -> Fut + Send + Sync,
+        Fut: Future<Output = Result<HashMap<usize, Versioned<T>>, E>> + Send,
+        E: From<Error> + Send,
+    {
+        let keys: Vec<_> = keys.iter().map(|(bucket, key)| self.key(keyspace, *bucket, key)).collect();
+        let mut seen: Vec<Option<Seen>> = vec![None; keys.len()];
+        let (mut led, waiting) = (Vec::new(), FuturesUnordered::new());
+        for (index, key) in keys.iter().enumerate() {
+            let now = Instant::now();
+            let hot = self.hot.is_hot(key.hash, now) || self.recording.as_ref().is_some_and(|recording| recording.hot);
+            seen[index] = self.copy(key, now);
+            if seen[index].is_some() {
+                continue;
+            }
+            match self.flights.join(&key.redis) {
+                Joined::Leads(flight) => led.push(Led { index, flight, hot }),
+                Joined::Waits(turn) => waiting.push(async move { (index, hot, turn.await) }),
+            }
         }
-        Ok(values)
+        count(keyspace, "process", seen.iter().flatten().count());
+        for (index, found) in self.lead(keyspace, &keys, led, &load).await? {
+            seen[index] = Some(found);
+        }
+        // All that this reader leads is answered before it waits: two that wait for each other's keys would never end.
+        let mut turns = waiting.ready_chunks(TOGETHER);
+        while let Some(turns) = turns.next().await {
+            let mut led = Vec::new();
+            for (index, hot, turn) in turns {
+                match turn {
+                    Ok(Turn::Seen(found)) => seen[index] = Some(found),
+                    Ok(Turn::Lead(flight)) => led.push(Led { index, flight, hot }),
+                    Ok(Turn::Failed) | Err(_) => return Err(Error::Unavailable.into()),
+                }
+            }
+            for (index, found) in self.lead(keyspace, &keys, led, &load).await? {
+                seen[index] = Some(found);
+            }
+        }
+        Ok(seen.into_iter().map(|seen| self.value(&seen?)).collect())
+    }
+
+    /// The copy of this process, unless it is not to be believed.
+    fn copy(&self, key: &Key, now: Instant) -> Option<Seen> {
+        if self.skips_copies || self.failed.holds(&key.name) {
+            return None;
+        }
+        self.hot.get(&key.redis, key.hash, now)
+    }
+
+    fn value<T: Send + Sync + 'static>(&self, seen: &Seen) -> Option<Arc<T>> {
+        if let Some(recording) = &self.recording {
+            recording.add(seen);
+        }
+        // Keys hold the keyspace's name, so another type is there only if two keyspaces have one.
+        seen.value.clone()?.downcast().ok()
+    }
+
+    pub(crate) fn key<T>(&self, keyspace: &Keyspace<T>, bucket: Bucket, key: &str) -> Key {
+        let name = keyspace.key(key);
+        let redis = self.entry(keyspace.owner, &name);
+        Key { bucket, hash: self.hot.generations.hash(redis.as_bytes()), name, redis }
     }
 
     /// All keys of a bucket live on one node.
@@ -99,40 +182,14 @@ impl Cache {
         self.redis.node(&bucket.to_string())
     }
 
-    pub(crate) fn entry(&self, name: &str) -> String {
-        self.redis.key(&format!("cache:{}:{name}", self.service))
+    pub(crate) fn entry(&self, owner: &str, name: &str) -> String {
+        self.redis.key(&format!("cache:{owner}:{name}"))
     }
 }
 
-fn split<T>(entries: Vec<Entry<T>>) -> (Vec<Option<Arc<T>>>, Vec<Missed>) {
-    let mut missed = Vec::new();
-    let values = entries.into_iter().enumerate().map(|(index, entry)| {
-        match entry {
-            Entry::Value(value) => return Some(value),
-            Entry::Nothing => {}
-            Entry::Ours(lease) => missed.push((index, Some(lease))),
-            Entry::Wait | Entry::Unknown => missed.push((index, None)),
-        }
-        None
-    });
-    (values.collect(), missed)
-}
-
-async fn fill<T: Serialize>(keyspace: &Keyspace<T>, lease: Lease, loaded: Option<&Versioned<T>>) {
-    let payload = loaded.and_then(|loaded| serde_json::to_vec(&loaded.value).ok()).unwrap_or_default();
-    // A tenth of jitter, so that what was filled together does not expire together.
-    let jitter = rand::random_range(0.9..1.1);
-    let (soft, hard) = if loaded.is_some() { (keyspace.soft, keyspace.hard) } else { (keyspace.negative, keyspace.negative) };
-    let millis = |life: Duration| u64::try_from(life.mul_f64(jitter).as_millis()).unwrap_or(u64::MAX);
-    let version = loaded.map_or(0, |loaded| loaded.version);
-    match lease.run(&FILL, (version, payload, millis(soft), millis(hard), i64::from(loaded.is_none()))).await {
-        Ok(filled) => {
-            lease.forget();
-            if filled == 0 {
-                metrics::counter!("cache_fills_refused_total", "keyspace" => keyspace.name).increment(1);
-            }
-        }
-        // The lease is dropped and with it given back, should Redis answer again.
-        Err(error) => tracing::debug!(%error, "an entry was not filled"),
+/// Hits of each layer.
+pub(crate) fn count<T>(keyspace: &Keyspace<T>, layer: &'static str, hits: usize) {
+    if hits > 0 {
+        metrics::counter!("cache_hits_total", "keyspace" => keyspace.name, "layer" => layer).increment(hits as u64);
     }
 }

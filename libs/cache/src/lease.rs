@@ -23,6 +23,11 @@ impl Lease {
         Self(Some(Held { redis: redis.clone(), node, key, token: token.clone() }))
     }
 
+    /// For a reader that asks for none.
+    pub fn none() -> Self {
+        Self(None)
+    }
+
     /// There is nothing to give back: it was filled, or never granted.
     pub fn forget(mut self) {
         self.0 = None;

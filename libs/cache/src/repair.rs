@@ -1,12 +1,13 @@
 use std::{
-    collections::HashSet,
+    collections::{HashMap, HashSet},
     sync::{Arc, Mutex},
     time::Duration,
 };
 
 use futures_util::future::join_all;
-use magnitude_redis::Down;
-use magnitude_sharding::{Committed, Stamp};
+use magnitude_ids::Bucket;
+use magnitude_redis::{Down, Listener};
+use magnitude_sharding::{Committed, ShardName, Stamp};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -71,6 +72,25 @@ impl Cache {
         Ok(self.tell(None, voids).await?)
     }
 
+    /// Voids what the log says was made old, each write with its bucket; raises the stamps first, since the process that wrote may not
+    /// have come to it. What it voided itself is known by its mark and left alone.
+    pub async fn revoid(&self, written: impl IntoIterator<Item = (Bucket, serde_json::Value)>) -> anyhow::Result<()> {
+        let (mut by_shard, mut voids): (HashMap<ShardName, HashSet<Bucket>>, Vec<Void>) = (HashMap::new(), Vec::new());
+        for (bucket, payload) in written {
+            if let Some(shard) = self.source.shard_of(bucket) {
+                by_shard.entry(shard).or_default().insert(bucket);
+            }
+            // What another release wrote and this one cannot read ends by its time to live.
+            voids.extend(serde_json::from_value::<Vec<Void>>(payload).unwrap_or_default());
+        }
+        for (shard, buckets) in by_shard {
+            let stamp = self.source.of_shard(&shard).await?;
+            let places = buckets.into_iter().map(|bucket| self.bucket_stamp(bucket)).chain([self.shard_stamp(&shard)]);
+            join_all(places.map(|place| self.raise(place, &stamp))).await.into_iter().collect::<Result<Vec<_>, Down>>()?;
+        }
+        Ok(self.tell(None, &voids).await?)
+    }
+
     /// Repeats what failed, until `stop`: spawn it.
     pub fn repair(&self, stop: CancellationToken) -> impl Future<Output = ()> + Send + 'static + use<> {
         let cache = self.clone();
@@ -104,8 +124,10 @@ impl Cache {
     }
 
     async fn void_one(&self, void: &Void) -> Result<i64, Down> {
-        let mut script = VOID.prepare_invoke();
-        script.key(self.entry(&void.key)).arg(void.version);
+        let (mut script, entry) = (VOID.prepare_invoke(), self.entry(self.service, &void.key));
+        script.key(&entry).arg(void.version.map_or_else(String::new, |version| version.to_string())).arg(format!("{:x}", void.mark));
+        // Its own copy goes at once, not when Redis tells.
+        self.hot.generations.changed(entry.as_bytes());
         self.redis.nodes()[self.node_of(void.bucket)].script(&script).await
     }
 

@@ -9,14 +9,15 @@ pub(crate) const LEASE_MS: u64 = 6_000;
 /// How long a voided key remembers its floor.
 const TOMBSTONE_MS: u64 = 60_000;
 
-/// Reads entries. ARGV: lease token. For each key: {"fresh"|"stale"|"wait"|"miss", payload or "", 1 if negative}; "stale" and "miss" grant the lease.
+/// Reads entries. ARGV: lease token. For each key: {"fresh"|"stale"|"wait"|"miss", payload or "", 1 if negative, version}; "stale" and "miss"
+/// grant the lease.
 pub(crate) static READ: LazyLock<Script> = LazyLock::new(|| {
     Script::new(&format!(
         "local t = redis.call('TIME')
          local now = t[1] * 1000 + math.floor(t[2] / 1000)
          local answers = {{}}
          for i, key in ipairs(KEYS) do
-             local e = redis.call('HMGET', key, 's', 'p', 'n', 'le')
+             local e = redis.call('HMGET', key, 's', 'p', 'n', 'le', 'v')
              local leased = e[4] and tonumber(e[4]) > now
              local state
              if e[2] and tonumber(e[1]) > now then state = 'fresh'
@@ -28,10 +29,26 @@ pub(crate) static READ: LazyLock<Script> = LazyLock::new(|| {
                  redis.call('HSET', key, 'l', ARGV[1], 'le', now + {LEASE_MS})
                  if redis.call('PTTL', key) < {LEASE_MS} then redis.call('PEXPIRE', key, {LEASE_MS}) end
              end
-             answers[i] = {{state, e[2] or '', e[3] and 1 or 0}}
+             answers[i] = {{state, e[2] or '', e[3] and 1 or 0, tonumber(e[5] or 0)}}
          end
          return answers"
     ))
+});
+
+/// Reads entries of another service: it takes no lease, and what is due is left to the owner. The same answers, "none" for all but "fresh".
+pub(crate) static PEEK: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        "local t = redis.call('TIME')
+         local now = t[1] * 1000 + math.floor(t[2] / 1000)
+         local answers = {}
+         for i, key in ipairs(KEYS) do
+             local e = redis.call('HMGET', key, 's', 'p', 'n', 'le', 'v')
+             local leased = e[4] and tonumber(e[4]) > now
+             if e[2] and (leased or tonumber(e[1]) > now) then answers[i] = {'fresh', e[2], e[3] and 1 or 0, tonumber(e[5] or 0)}
+             else answers[i] = {'none', '', 0, 0} end
+         end
+         return answers",
+    )
 });
 
 /// Fills an entry. ARGV: lease token, version, payload, soft ms, hard ms, 1 if negative. Answers whether it was accepted.
@@ -76,13 +93,15 @@ pub(crate) static RELEASE: LazyLock<Script> = LazyLock::new(|| {
     )
 });
 
-/// Voids an entry. ARGV: version.
+/// Voids an entry. ARGV: version, or "" for whatever is there; a mark by which the same void, told again, is known.
 pub(crate) static VOID: LazyLock<Script> = LazyLock::new(|| {
     Script::new(&format!(
-        "local e = redis.call('HMGET', KEYS[1], 'v', 'f', 'n')
+        "local e = redis.call('HMGET', KEYS[1], 'v', 'f', 'n', 'm')
+         if e[4] == ARGV[2] then return 0 end
+         redis.call('HSET', KEYS[1], 'm', ARGV[2])
          local version = tonumber(ARGV[1])
-         if not e[2] or tonumber(e[2]) < version then redis.call('HSET', KEYS[1], 'f', version) end
-         if e[3] or not e[1] or tonumber(e[1]) < version then redis.call('HDEL', KEYS[1], 'v', 'p', 's', 'n') end
+         if version and (not e[2] or tonumber(e[2]) < version) then redis.call('HSET', KEYS[1], 'f', version) end
+         if not version or e[3] or not e[1] or tonumber(e[1]) < version then redis.call('HDEL', KEYS[1], 'v', 'p', 's', 'n') end
          redis.call('HDEL', KEYS[1], 'l', 'le')
          if redis.call('PTTL', KEYS[1]) < {TOMBSTONE_MS} then redis.call('PEXPIRE', KEYS[1], {TOMBSTONE_MS}) end
          return 1"

@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 
 mod breaker;
+mod link;
+mod listener;
 mod node;
 mod settings;
 
@@ -8,6 +10,7 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
+pub use listener::Listener;
 pub use node::{Down, Node};
 pub use settings::Settings;
 
@@ -28,6 +31,11 @@ impl Redis {
 
     pub fn nodes(&self) -> &[Node] {
         &self.nodes
+    }
+
+    /// Tells `listener` of changes to keys that are read by [`Node::script_tracked`]. The first listener stays.
+    pub fn listen(&self, listener: &Arc<dyn Listener>) {
+        self.nodes.iter().for_each(|node| node.listen(listener.clone()));
     }
 
     /// The node of a slot: the one with the highest hash of both, so that losing a node moves only its own slots.

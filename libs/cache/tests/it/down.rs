@@ -44,7 +44,7 @@ async fn loads_read_the_primary_a_few_at_a_time() {
         now.fetch_sub(1, Ordering::Relaxed);
         found(1, "one")
     };
-    let reads = try_join_all((0..40).map(|_| cache.get(&NOTES, bucket(), "a", load)));
+    let reads = try_join_all((0..40).map(|number| cache.get(&NOTES, bucket(), number, load)));
     tokio::time::timeout(Duration::from_secs(10), reads).await.expect("eight loads run at once").unwrap();
 
     assert_eq!(most.into_inner(), 8);

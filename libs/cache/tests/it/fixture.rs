@@ -15,9 +15,9 @@ use magnitude_sharding::{Committed, Error, Position, ShardName, Stamp};
 use crate::server::Server;
 
 const HOUR: Duration = Duration::from_hours(1);
-pub const NOTES: Keyspace<String> = Keyspace::new("notes", HOUR, HOUR, HOUR);
+pub const NOTES: Keyspace<String> = Keyspace::new("it", "notes", HOUR, HOUR, HOUR);
 /// Always due for a refresh.
-pub const STALE: Keyspace<String> = Keyspace::new("stale", Duration::ZERO, HOUR, HOUR);
+pub const STALE: Keyspace<String> = Keyspace::new("it", "stale", Duration::ZERO, HOUR, HOUR);
 /// Where Redis keeps the note `a` of [`Fixture`].
 pub const ENTRY: &str = "it:cache:it:notes:a";
 /// The position of the shards as [`Stamps`] tells it.
@@ -40,6 +40,11 @@ impl Fixture {
 
     pub fn cache_on(&self, settings: &Settings) -> Cache {
         Cache::with_stamps(settings, "it", self.stamps.clone()).unwrap()
+    }
+
+    /// The cache of another service.
+    pub fn foreign_cache(&self) -> Cache {
+        Cache::with_stamps(&self.server.settings(), "other", self.stamps.clone()).unwrap()
     }
 }
 
@@ -117,14 +122,20 @@ pub fn committed(lsn: u64) -> Committed {
 }
 
 /// A loader found nothing to load from.
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Failed;
+
+impl From<Error> for Failed {
+    fn from(_: Error) -> Self {
+        Self
+    }
+}
 
 pub type Loaded<T> = Result<Option<Versioned<T>>, Failed>;
 
 #[expect(clippy::unnecessary_wraps, reason = "it is what a loader answers")]
 pub fn found(version: i64, text: &str) -> Loaded<String> {
-    Ok(Some(Versioned { version, value: text.into() }))
+    Ok(Some(Versioned::new(version, text.into())))
 }
 
 /// Reads the note `a`, with what a load would find.
@@ -133,7 +144,7 @@ pub async fn read(cache: &Cache, load: Loaded<String>) -> Result<Option<String>,
 }
 
 pub async fn read_from(cache: &Cache, keyspace: &Keyspace<String>, load: Loaded<String>) -> Result<Option<String>, Failed> {
-    let value = cache.get(keyspace, bucket(), "a", async |_| load).await?;
+    let value = cache.get(keyspace, bucket(), "a", async |_| load.clone()).await?;
     Ok(value.map(|value| (*value).clone()))
 }
 

@@ -9,7 +9,7 @@ use crate::fixture::{ENTRY, Failed, Fixture, NOTES, bucket, cached, found, read,
 /// What another release would make of the notes.
 const NUMBERS: Keyspace<u64> = {
     let hour = std::time::Duration::from_hours(1);
-    Keyspace::new("notes", hour, hour, hour)
+    Keyspace::new("it", "notes", hour, hour, hour)
 };
 
 /// Tells Redis something behind the cache's back.
@@ -27,7 +27,7 @@ async fn a_payload_that_does_not_decode_is_replaced_and_counted() {
     let cache = fixture.cache();
     read(&cache, found(2, "text")).await.unwrap();
 
-    let load = async |_| Ok::<_, Failed>(Some(Versioned { version: 1, value: 17 }));
+    let load = async |_| Ok::<_, Failed>(Some(Versioned::new(1, 17)));
     let number = cache.get(&NUMBERS, bucket(), "a", load).await.unwrap();
 
     assert_eq!(number.as_deref(), Some(&17));
@@ -46,7 +46,7 @@ async fn a_payload_that_does_not_decode_is_loaded_by_one_of_its_readers() {
 
     let load = async |_| {
         loads.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        Ok::<_, Failed>(Some(Versioned { version: 1, value: 17 }))
+        Ok::<_, Failed>(Some(Versioned::new(1, 17)))
     };
     let reads = (0..20).map(|_| cache.get(&NUMBERS, bucket(), "a", load));
     let numbers = futures_util::future::try_join_all(reads).await.unwrap();

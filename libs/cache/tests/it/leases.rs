@@ -66,10 +66,13 @@ async fn a_cancelled_load_gives_its_lease_back() {
     let (one, another) = (fixture.cache(), fixture.cache());
     let begun = Arc::new(Notify::new());
     let begins = begun.clone();
-    let load = async move |_| {
-        begins.notify_one();
-        pending::<()>().await;
-        Err(Failed)
+    let load = move |_| {
+        let begins = begins.clone();
+        async move {
+            begins.notify_one();
+            pending::<()>().await;
+            Err(Failed)
+        }
     };
     let reader = tokio::spawn(async move { one.get(&NOTES, bucket(), "a", load).await });
     begun.notified().await;

@@ -3,8 +3,13 @@
 mod down;
 mod fills;
 mod fixture;
+mod flights;
+mod foreign;
 mod garbage;
+mod groups;
+mod hot;
 mod leases;
+mod nodes;
 #[path = "../../../redis/tests/it/server.rs"]
 mod server;
 mod stamps;

@@ -53,13 +53,13 @@ impl Server {
 
     pub fn settings(&self) -> Settings {
         let limit = u64::try_from(BOUND.as_millis()).unwrap();
-        Settings { nodes: vec![self.address.to_string()], password: self.password(), timeout_ms: limit, prefix: "it:".into() }
+        Settings { nodes: vec![self.address.to_string()], password: Self::password(), timeout_ms: limit, prefix: "it:".into() }
     }
 
     fn launch(&mut self) -> bool {
         let port = self.address.port().to_string();
         let mut command = Command::new("/usr/bin/redis-server");
-        command.args(["--bind", "127.0.0.1", "--port", &port, "--save", "", "--appendonly", "no", "--requirepass", &self.password()]);
+        command.args(["--bind", "127.0.0.1", "--port", &port, "--save", "", "--appendonly", "no", "--requirepass", &Self::password()]);
         self.process = Some(command.current_dir(&self.directory).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
         self.is_ready()
     }
@@ -80,13 +80,13 @@ impl Server {
     fn answers(&self) -> bool {
         let Ok(mut stream) = TcpStream::connect(self.address) else { return false };
         let mut answer = [0; 5];
-        let asked = stream.set_read_timeout(Some(BOUND)).and_then(|()| write!(stream, "AUTH {}\r\n", self.password()));
+        let asked = stream.set_read_timeout(Some(BOUND)).and_then(|()| write!(stream, "AUTH {}\r\n", Self::password()));
         asked.and_then(|()| stream.read_exact(&mut answer)).is_ok() && &answer == b"+OK\r\n"
     }
 
-    /// Its own, so that another server that took the port is not mistaken for it.
-    fn password(&self) -> String {
-        format!("{}-{}", id(), self.address.port())
+    /// One for the servers of a test binary, which have ports of their own; another binary's that took the port is not mistaken for it.
+    fn password() -> String {
+        format!("magnitude-{}", id())
     }
 }
 

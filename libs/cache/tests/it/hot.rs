@@ -1,0 +1,142 @@
+//! Copies in the process of what is read often.
+
+use std::time::{Duration, Instant};
+
+use magnitude_cache::Cache;
+
+use crate::{
+    fixture::{ENTRY, Failed, Fixture, NOTES, bucket, cached, committed, found, read, some},
+    garbage::run,
+    server::eventually,
+};
+
+/// Reads the note until it is hot, and once more for a copy of it.
+async fn heat(cache: &Cache) {
+    read(cache, found(1, "one")).await.unwrap();
+    for _ in 0..60 {
+        assert_eq!(cached(cache).await, some("one"));
+    }
+}
+
+/// How many commands the server has worked off, the question not counted.
+async fn commands(fixture: &Fixture) -> u64 {
+    let redis = magnitude_redis::Redis::new(&fixture.server.settings()).unwrap();
+    let mut ask = redis::pipe();
+    ask.cmd("INFO").arg("commandstats");
+    let (info,): (String,) = redis.nodes()[0].run(&ask).await.unwrap();
+    info.lines()
+        .filter(|line| line.starts_with("cmdstat_evalsha:"))
+        .filter_map(|line| line.split(['=', ',']).nth(1)?.parse::<u64>().ok())
+        .sum()
+}
+
+#[tokio::test]
+async fn a_hot_key_asks_redis_nothing_and_a_cold_one_does() {
+    let fixture = Fixture::new();
+    let cache = fixture.cache();
+    heat(&cache).await;
+    let before = commands(&fixture).await;
+
+    for _ in 0..1_000 {
+        assert_eq!(cached(&cache).await, some("one"));
+    }
+    assert_eq!(commands(&fixture).await, before);
+
+    cache.get(&NOTES, bucket(), "cold", async |_| found(1, "cold")).await.unwrap();
+    for _ in 0..10 {
+        cache.get(&NOTES, bucket(), "cold", async |_| Err(Failed)).await.unwrap();
+    }
+    assert!(commands(&fixture).await >= before + 10);
+}
+
+#[tokio::test]
+async fn a_copy_ends_when_another_process_voids_its_key() {
+    let fixture = Fixture::new();
+    let (reader, writer) = (fixture.cache(), fixture.cache());
+    heat(&reader).await;
+    let begun = Instant::now();
+
+    writer.wrote(&committed(9), &[NOTES.void(bucket(), "a", 2)]).await;
+
+    eventually("the reader has heard", async || cached(&reader).await == Err(Failed)).await;
+    assert!(begun.elapsed() < Duration::from_millis(500), "by the message, not by its age: {:?}", begun.elapsed());
+}
+
+#[tokio::test]
+async fn the_writers_own_process_and_a_session_that_wrote_never_see_the_copy() {
+    let fixture = Fixture::new();
+    let (one, another) = (fixture.cache(), fixture.cache());
+    heat(&one).await;
+    heat(&another).await;
+
+    one.wrote(&committed(9), &[NOTES.void(bucket(), "a", 2)]).await;
+
+    assert_eq!(cached(&one).await, Err(Failed));
+    assert_eq!(cached(&another.skipping_copies()).await, Err(Failed));
+}
+
+#[tokio::test]
+async fn copies_end_with_a_flush_and_with_their_connection() {
+    let mut fixture = Fixture::new();
+    let cache = fixture.cache();
+    heat(&cache).await;
+    run(&fixture, redis::pipe().cmd("FLUSHALL").ignore()).await;
+    eventually("the flush was heard", async || cached(&cache).await == Err(Failed)).await;
+
+    heat(&cache).await;
+    let begun = Instant::now();
+    fixture.server.stop();
+    eventually("the lost connection was noticed", async || cached(&cache).await == Err(Failed)).await;
+    assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
+}
+
+#[tokio::test]
+async fn a_copy_is_a_second_old_at_most_whatever_is_heard() {
+    let fixture = Fixture::new();
+    let cache = fixture.cache();
+    heat(&cache).await;
+    let before = commands(&fixture).await;
+    let begun = Instant::now();
+
+    // The server forgets whom to tell, as if a message were lost.
+    run(&fixture, redis::pipe().cmd("CONFIG").arg("SET").arg("tracking-table-max-keys").arg(1).ignore()).await;
+    eventually("it is read anew", async || {
+        cached(&cache).await.unwrap();
+        commands(&fixture).await > before
+    })
+    .await;
+
+    assert!(begun.elapsed() < Duration::from_millis(1_500), "{:?}", begun.elapsed());
+}
+
+#[tokio::test]
+async fn an_answer_tells_what_it_was_made_of_and_when_that_is_over() {
+    let fixture = Fixture::new();
+    let (reader, writer) = (fixture.cache(), fixture.cache());
+    heat(&reader).await;
+    let recorded = async |cache: &Cache| {
+        let cache = cache.recording(false);
+        let value = cached(&cache).await;
+        (value, cache.recorded().unwrap())
+    };
+
+    let (_, parts) = recorded(&reader).await;
+    assert!(parts.are_live(Instant::now()));
+    assert!(!parts.are_live(Instant::now() + Duration::from_secs(1)));
+    let (_, cold) = recorded(&fixture.cache()).await;
+    assert!(!cold.are_live(Instant::now()), "what is not hot is not kept");
+    assert_eq!(cold.tag, parts.tag, "the same state of the same key");
+
+    writer.wrote(&committed(9), &[NOTES.void(bucket(), "a", 2)]).await;
+    eventually("the change was heard", async || !parts.are_live(Instant::now())).await;
+    read(&writer, found(2, "two")).await.unwrap();
+    let (value, changed) = recorded(&fixture.cache()).await;
+    assert_eq!(value, some("two"));
+    assert_ne!(changed.tag, parts.tag);
+
+    let spoiled = reader.recording(false);
+    spoiled.spoil();
+    assert!(spoiled.recorded().is_none());
+    assert!(reader.recorded().is_none(), "nobody asked for it");
+    run(&fixture, redis::pipe().del(ENTRY).ignore()).await;
+}
