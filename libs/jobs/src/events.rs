@@ -14,3 +14,11 @@ pub async fn record<E: Serialize + Sync>(write: &mut Write, kind: &'static str, 
         .await?;
     Ok(())
 }
+
+/// What events about voids are called.
+pub const VOID: &str = "void";
+
+/// Writes down what a write makes old in the caches, for those who void it should its own process not come to it.
+pub async fn record_voids<V: Serialize + Sync>(write: &mut Write, voids: &[V]) -> Result<(), Error> {
+    if voids.is_empty() { Ok(()) } else { record(write, VOID, &voids).await }
+}
