@@ -1,5 +1,6 @@
 //! What is around every request: bounds inside, one shape of errors and one line of the log outside.
 
+mod answers;
 mod degrade;
 mod guard;
 mod observe;
@@ -15,6 +16,7 @@ use axum::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::HttpSettings;
+pub use answers::{Answers, Reading};
 pub use degrade::degraded;
 pub(crate) use shape::Shape;
 
