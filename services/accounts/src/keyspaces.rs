@@ -1,16 +1,16 @@
-//! What this service caches. It owns all of it: only it fills and voids.
+//! What this service caches. It owns all of it: only it fills and voids. What others read of it is named in `contract`.
 
-use std::time::Duration;
-
-use magnitude_cache::Keyspace;
-use magnitude_contract::accounts::Profile;
+use magnitude_cache::{Keyspace, Void};
+pub use magnitude_contract::accounts::{PROFILE as PROFILES, USERNAME as USERNAMES};
+use magnitude_contract::keyspace;
 use magnitude_ids::Id;
 
-const SOFT: Duration = Duration::from_mins(5);
-const HARD: Duration = Duration::from_hours(1);
-const NEGATIVE: Duration = Duration::from_secs(30);
+use crate::account::Account;
 
-/// A user as others see them, by id.
-pub static PROFILES: Keyspace<Profile> = Keyspace::new("profile", SOFT, HARD, NEGATIVE);
-/// The user that a username leads to, if that user's row names it too.
-pub static USERNAMES: Keyspace<Id> = Keyspace::new("username", SOFT, HARD, NEGATIVE);
+/// What a user is told of oneself, by id.
+pub static ACCOUNTS: Keyspace<Account> = keyspace("accounts", "account");
+
+/// All that a new version of a user makes old, names apart.
+pub fn voids(user: Id, version: i64) -> Vec<Void> {
+    vec![PROFILES.void(user.bucket(), user, version), ACCOUNTS.void(user.bucket(), user, version)]
+}

@@ -1,5 +1,6 @@
 //! Users, credentials, sessions and profiles: the table of contents.
 
+pub mod account;
 mod fields;
 pub mod jobs;
 mod keyspaces;
@@ -14,14 +15,15 @@ pub mod sweep;
 
 use axum::extract::FromRef;
 use magnitude_cache::Cache;
-use magnitude_chassis::{Routers, Service, Tasks};
+use magnitude_chassis::{Reading, Routers, Service, Tasks};
 use magnitude_contract::{accounts::AccountsClient, social::SocialClient};
-use magnitude_jobs::Jobs;
-use magnitude_session::Sessions;
+use magnitude_jobs::{Event, Jobs};
+use magnitude_session::{Session, Sessions};
 use magnitude_sharding::{
     Migrations, Shards,
     reshard::{self, Order},
 };
+use tokio_util::sync::CancellationToken;
 
 pub use settings::Settings;
 
@@ -51,6 +53,23 @@ impl App {
             shards,
         })
     }
+
+    /// The same for one answer: what it reads is noted, and what this process keeps copies of is not shown to a session that wrote a
+    /// moment ago.
+    #[must_use]
+    pub fn reading(&self, reading: &Reading, viewer: Option<&Session>) -> Self {
+        self.through(reading.cache(&self.cache, viewer.is_some()))
+    }
+
+    /// The same for a request that writes, or that another service makes.
+    #[must_use]
+    pub fn asking(&self) -> Self {
+        self.through(self.cache.skipping_copies())
+    }
+
+    fn through(&self, cache: Cache) -> Self {
+        Self { social: self.social.through(&cache), cache, ..self.clone() }
+    }
 }
 
 impl FromRef<App> for Sessions {
@@ -75,6 +94,7 @@ impl Service for Accounts {
 
         let app = App::new(&settings, shards.clone())?;
         tasks.spawn("cache", app.cache.repair(tasks.stop()));
+        tasks.spawn("events", revoid(app.clone(), tasks.stop()));
         tasks.spawn("jobs", jobs().sweep(shards, app.clone(), tasks.stop()));
         tasks.spawn("names", sweep::sweep(app.clone(), tasks.stop()));
         Ok(Routers { public: routes::public(app.clone()), internal: routes::internal(app) })
@@ -89,6 +109,15 @@ impl Service for Accounts {
         let find = async |username: String| Ok(accounts.by_username(&username).await?.map(|profile| profile.id.bucket()));
         reshard::run(&settings.database, &settings.reshard, &settings.shards, order, find).await
     }
+}
+
+/// Voids what other processes wrote and did not come to tell the cache.
+async fn revoid(app: App, stop: CancellationToken) {
+    let void = async |events: Vec<Event>| {
+        let voids = events.into_iter().filter(|event| event.kind == magnitude_jobs::VOID);
+        app.cache.revoid(voids.map(|event| (event.bucket, event.payload))).await
+    };
+    magnitude_jobs::follow(app.shards.clone(), "cache", void, stop).await;
 }
 
 /// All that this service keeps on its shards.

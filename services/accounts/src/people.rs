@@ -23,8 +23,7 @@ pub async fn profiles(app: &App, ids: &[Id]) -> Result<Vec<Arc<Profile>>, ApiErr
         let wanted: Vec<_> = missing.iter().map(|index| ids[*index]).collect();
         let index: HashMap<Id, usize> = wanted.iter().copied().zip(missing).collect();
         let users = store::users::find_many(&app.shards, &freshness, &wanted).await?;
-        let found =
-            users.into_iter().filter_map(|user| Some((*index.get(&user.id)?, Versioned { version: user.version, value: user.profile() })));
+        let found = users.into_iter().filter_map(|user| Some((*index.get(&user.id)?, Versioned::new(user.version, user.profile()))));
         Ok::<_, ApiError>(found.collect())
     });
     Ok(found.await?.into_iter().flatten().collect())
@@ -35,7 +34,7 @@ pub async fn by_username(app: &App, username: &str) -> Result<Option<Arc<Profile
     let name = Name::username(username);
     let led = app.cache.get(&USERNAMES, name.bucket(), &name.text, async |freshness| {
         let held = store::names::find(&app.shards, freshness, &name).await?;
-        Ok::<_, ApiError>(held.and_then(|held| Some(Versioned { version: held.since, value: Id::from_i64(held.user_id)? })))
+        Ok::<_, ApiError>(held.and_then(|held| Some(Versioned::new(held.since, Id::from_i64(held.user_id)?))))
     });
     let Some(user) = led.await? else { return Ok(None) };
     let profile = profiles(app, &[*user]).await?.pop();

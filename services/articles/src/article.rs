@@ -39,7 +39,7 @@ pub struct Changes {
     pub tags: Option<Vec<String>>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Comment {
     pub id: i64,
     pub author: Id,

@@ -3,7 +3,7 @@
 pub mod article;
 mod fields;
 pub mod jobs;
-mod keyspaces;
+pub mod keyspaces;
 mod routes;
 pub mod settings;
 pub mod slug;
@@ -12,14 +12,15 @@ mod view;
 
 use axum::extract::FromRef;
 use magnitude_cache::Cache;
-use magnitude_chassis::{Routers, Service, Tasks};
+use magnitude_chassis::{Reading, Routers, Service, Tasks};
 use magnitude_contract::{accounts::AccountsClient, social::SocialClient};
-use magnitude_jobs::Jobs;
-use magnitude_session::Sessions;
+use magnitude_jobs::{Event, Jobs};
+use magnitude_session::{Session, Sessions};
 use magnitude_sharding::{
     Migrations, Shards,
     reshard::{self, Order},
 };
+use tokio_util::sync::CancellationToken;
 
 pub use settings::Settings;
 
@@ -45,6 +46,23 @@ impl App {
             shards,
         })
     }
+
+    /// The same for one answer: what it reads is noted, and what this process keeps copies of is not shown to a session that wrote a
+    /// moment ago.
+    #[must_use]
+    pub fn reading(&self, reading: &Reading, viewer: Option<&Session>) -> Self {
+        self.through(reading.cache(&self.cache, viewer.is_some()))
+    }
+
+    /// The same for a request that writes.
+    #[must_use]
+    pub fn writing(&self) -> Self {
+        self.through(self.cache.skipping_copies())
+    }
+
+    fn through(&self, cache: Cache) -> Self {
+        Self { accounts: self.accounts.through(&cache), social: self.social.through(&cache), cache, ..self.clone() }
+    }
 }
 
 impl FromRef<App> for Sessions {
@@ -69,6 +87,7 @@ impl Service for Articles {
 
         let app = App::new(&settings, shards.clone())?;
         tasks.spawn("cache", app.cache.repair(tasks.stop()));
+        tasks.spawn("events", revoid(app.clone(), tasks.stop()));
         tasks.spawn("jobs", jobs().sweep(shards, app.clone(), tasks.stop()));
         Ok(Routers { public: routes::public(app, settings.bench), internal: axum::Router::new() })
     }
@@ -84,11 +103,20 @@ impl Service for Articles {
     }
 }
 
+/// Voids what other processes wrote and did not come to tell the cache.
+async fn revoid(app: App, stop: CancellationToken) {
+    let void = async |events: Vec<Event>| {
+        let voids = events.into_iter().filter(|event| event.kind == magnitude_jobs::VOID);
+        app.cache.revoid(voids.map(|event| (event.bucket, event.payload))).await
+    };
+    magnitude_jobs::follow(app.shards.clone(), "cache", void, stop).await;
+}
+
 /// All that this service keeps on its shards.
 pub fn migrations() -> Vec<Migrations> {
     vec![magnitude_jobs::migrations(), Migrations::new("articles", sqlx::migrate!())]
 }
 
 fn jobs() -> Jobs<App> {
-    Jobs::new().register::<jobs::MirrorFavorite>().register::<jobs::RetractFavorites>().register::<jobs::VoidArticle>()
+    Jobs::new().register::<jobs::MirrorFavorite>().register::<jobs::RetractFavorites>()
 }

@@ -1,7 +1,11 @@
 //! Answers made of an article, its author, its favorites and who looks: a constant number of calls for any number of them.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
+use magnitude_cache::Versioned;
 use magnitude_chassis::ApiError;
 use magnitude_contract::{
     Timestamp,
@@ -14,12 +18,13 @@ use magnitude_session::Session;
 use crate::{
     App,
     article::{Article, Comment, Favorites, Head},
+    keyspaces::{COUNTS, FAVORITED, favorited_key},
     slug, store,
 };
 
 /// The authors of what is shown, as the viewer sees them.
 pub struct Authors {
-    profiles: HashMap<Id, Profile>,
+    profiles: HashMap<Id, Arc<Profile>>,
     followed: HashSet<Id>,
 }
 
@@ -33,12 +38,7 @@ impl Authors {
     /// Every author has a profile: users are never deleted. One that is missing all the same shows by a name that nobody has.
     pub fn body(&self, author: Id) -> ProfileBody {
         match self.profiles.get(&author) {
-            Some(profile) => ProfileBody {
-                username: profile.username.clone(),
-                bio: profile.bio.clone(),
-                image: profile.image.clone(),
-                following: self.followed.contains(&author),
-            },
+            Some(profile) => ProfileBody::new(profile, self.followed.contains(&author)),
             None => ProfileBody { username: String::new(), bio: None, image: None, following: false },
         }
     }
@@ -51,6 +51,7 @@ async fn followed(app: &App, viewer: Option<&Session>, authors: &[Id]) -> HashSe
     app.social.follows(viewer.user, authors).await.unwrap_or_else(|error| {
         tracing::warn!(%error, "social did not answer: nobody is shown as followed");
         magnitude_chassis::degraded("social");
+        app.cache.spoil();
         HashSet::new()
     })
 }
@@ -75,10 +76,37 @@ pub async fn list(app: &App, viewer: Option<&Session>, heads: &[impl AsRef<Head>
     Ok(heads.iter().map(|head| body(head.as_ref())).collect())
 }
 
+/// Two questions at once, however many articles: how many favorited each, and which the viewer did.
 async fn favorites(app: &App, viewer: Option<&Session>, articles: &[Id]) -> Result<HashMap<Id, Favorites>, ApiError> {
-    let buckets: Vec<_> = articles.iter().map(|id| id.bucket()).collect();
-    let freshness = app.cache.freshness_of(&buckets).await;
-    Ok(store::favorites::of(&app.shards, &freshness, articles, viewer.map(|session| session.user)).await?)
+    let (counts, flags) = futures_util::try_join!(counts(app, articles), flags(app, viewer, articles))?;
+    let favorites = articles.iter().zip(counts).zip(flags);
+    Ok(favorites.map(|((id, count), favorited)| (*id, Favorites { count, favorited })).collect())
+}
+
+async fn counts(app: &App, articles: &[Id]) -> Result<Vec<i64>, ApiError> {
+    let keys: Vec<_> = articles.iter().map(|id| (id.bucket(), id.to_string())).collect();
+    let found = app.cache.get_many(&COUNTS, &keys, async |missed, freshness| {
+        let wanted: Vec<_> = missed.iter().map(|index| articles[*index]).collect();
+        let counts = store::favorites::counts(&app.shards, &freshness, &wanted).await?;
+        let found = missed.into_iter().filter_map(|index| Some((index, Versioned::unversioned(*counts.get(&articles[index])?))));
+        Ok::<_, ApiError>(found.collect())
+    });
+    Ok(found.await?.into_iter().map(|count| count.as_deref().copied().unwrap_or_default()).collect())
+}
+
+async fn flags(app: &App, viewer: Option<&Session>, articles: &[Id]) -> Result<Vec<bool>, ApiError> {
+    let Some(viewer) = viewer else { return Ok(vec![false; articles.len()]) };
+    let keys: Vec<_> = articles.iter().map(|id| favorited_key(*id, viewer.user)).collect();
+    let found = app.cache.get_many(&FAVORITED, &keys, async |missed, freshness| {
+        let wanted: Vec<_> = missed.iter().map(|index| articles[*index]).collect();
+        let flags = store::favorites::flags(&app.shards, &freshness, &wanted, viewer.user).await?;
+        let found = missed.into_iter().filter_map(|index| {
+            let (active, version) = *flags.get(&articles[index])?;
+            Some((index, Versioned::new(version, active)))
+        });
+        Ok::<_, ApiError>(found.collect())
+    });
+    Ok(found.await?.into_iter().map(|flag| flag.as_deref().copied().unwrap_or_default()).collect())
 }
 
 pub fn compose(head: &Head, body: Option<&str>, favorites: Favorites, authors: &Authors) -> ArticleBody {

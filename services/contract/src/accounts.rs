@@ -1,14 +1,20 @@
 //! What accounts owns: users as others see them, and sessions.
 
-use std::collections::HashMap;
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex},
+};
 
+use magnitude_cache::{Cache, Keyspace};
 use magnitude_ids::{Bucket, Id};
 use magnitude_session::{Lookup, Session, TokenHash};
 use serde::{Deserialize, Serialize};
+use unicode_normalization::UnicodeNormalization;
 
 use crate::{
     CallError, Settings,
     call::{BATCH, Caller},
+    keyspace,
 };
 
 /// A user as the other services know it.
@@ -30,8 +36,8 @@ pub struct ProfileBody {
 }
 
 impl ProfileBody {
-    pub fn new(profile: Profile, following: bool) -> Self {
-        Self { username: profile.username, bio: profile.bio, image: profile.image, following }
+    pub fn new(profile: &Profile, following: bool) -> Self {
+        Self { username: profile.username.clone(), bio: profile.bio.clone(), image: profile.image.clone(), following }
     }
 }
 
@@ -91,31 +97,83 @@ pub struct SessionAnswer {
     pub session: Option<Session>,
 }
 
-#[derive(Clone, Debug)]
-pub struct AccountsClient(Caller);
+/// A user as others see them, by id.
+pub static PROFILE: Keyspace<Profile> = keyspace("accounts", "profile");
+/// The user that a username leads to, if that user's row names it too.
+pub static USERNAME: Keyspace<Id> = keyspace("accounts", "username");
+
+/// A username as it is compared.
+pub fn normalized(username: &str) -> String {
+    username.nfc().collect()
+}
+
+#[derive(Clone)]
+pub struct AccountsClient {
+    caller: Caller,
+    cache: Option<Cache>,
+}
 
 impl AccountsClient {
     pub fn new(settings: &Settings) -> anyhow::Result<Self> {
-        Caller::new(settings).map(Self)
+        Ok(Self { caller: Caller::new(settings)?, cache: None })
+    }
+
+    /// The same client, which reads what accounts has cached before it asks.
+    #[must_use]
+    pub fn through(&self, cache: &Cache) -> Self {
+        Self { cache: Some(cache.clone()), ..self.clone() }
     }
 
     /// The users of these ids that exist.
-    pub async fn profiles(&self, ids: &[Id]) -> Result<HashMap<Id, Profile>, CallError> {
+    pub async fn profiles(&self, ids: &[Id]) -> Result<HashMap<Id, Arc<Profile>>, CallError> {
+        let Some(cache) = &self.cache else { return self.ask_profiles(ids).await };
+        let keys: Vec<_> = ids.iter().map(|id| (id.bucket(), id.to_string())).collect();
+        let ask = async |missed: Vec<usize>| {
+            let wanted: Vec<_> = missed.iter().map(|index| ids[*index]).collect();
+            let mut told = self.ask_profiles(&wanted).await?;
+            let told = missed.into_iter().filter_map(|index| Some((index, Arc::unwrap_or_clone(told.remove(&ids[index])?))));
+            Ok::<_, CallError>(told.collect())
+        };
+        let found = cache.peek_many(&PROFILE, &keys, ask).await?;
+        Ok(found.into_iter().flatten().map(|profile| (profile.id, profile)).collect())
+    }
+
+    async fn ask_profiles(&self, ids: &[Id]) -> Result<HashMap<Id, Arc<Profile>>, CallError> {
         let mut found = HashMap::with_capacity(ids.len());
         for ids in ids.chunks(BATCH) {
-            let answer: Profiles = self.0.post(PROFILES, &ProfilesCall { ids: ids.to_vec() }).await?;
-            found.extend(answer.profiles.into_iter().map(|profile| (profile.id, profile)));
+            let answer: Profiles = self.caller.post(PROFILES, &ProfilesCall { ids: ids.to_vec() }).await?;
+            found.extend(answer.profiles.into_iter().map(|profile| (profile.id, Arc::new(profile))));
         }
         Ok(found)
     }
 
-    pub async fn by_username(&self, username: &str) -> Result<Option<Profile>, CallError> {
-        let answer: ByUsername = self.0.post(BY_USERNAME, &ByUsernameCall { username: username.to_owned() }).await?;
+    pub async fn by_username(&self, username: &str) -> Result<Option<Arc<Profile>>, CallError> {
+        let Some(cache) = &self.cache else { return Ok(self.ask_by_username(username).await?.map(Arc::new)) };
+        let name = normalized(username);
+        let told = Mutex::new(None);
+        let ask = async |_: Vec<usize>| {
+            let profile = self.ask_by_username(username).await?;
+            let id = profile.as_ref().map(|profile| (0, profile.id));
+            *told.lock().expect("no holder of this lock panics") = profile;
+            Ok::<_, CallError>(id.into_iter().collect())
+        };
+        let led = cache.peek_many(&USERNAME, &[(Bucket::of_name(&name), name.clone())], ask).await?.pop().flatten();
+        let Some(user) = led else { return Ok(None) };
+        if let Some(profile) = told.into_inner().expect("no holder of this lock panics") {
+            return Ok(Some(Arc::new(profile)));
+        }
+        let profile = self.profiles(&[*user]).await?.remove(&*user);
+        // The user's own row must say the same.
+        Ok(profile.filter(|profile| normalized(&profile.username) == name))
+    }
+
+    async fn ask_by_username(&self, username: &str) -> Result<Option<Profile>, CallError> {
+        let answer: ByUsername = self.caller.post(BY_USERNAME, &ByUsernameCall { username: username.to_owned() }).await?;
         Ok(answer.profile)
     }
 
     pub async fn session(&self, bucket: Bucket, hash: TokenHash) -> Result<Option<Session>, CallError> {
-        let answer: SessionAnswer = self.0.post(SESSION, &SessionCall { bucket, hash }).await?;
+        let answer: SessionAnswer = self.caller.post(SESSION, &SessionCall { bucket, hash }).await?;
         Ok(answer.session)
     }
 }

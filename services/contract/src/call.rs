@@ -23,6 +23,9 @@ pub enum CallError {
     },
     #[error("{path} answered {status}")]
     Status { path: &'static str, status: u16 },
+    /// Another reader's call for the same failed.
+    #[error("the same was asked of another service, in vain")]
+    Shared(#[from] magnitude_sharding::Error),
 }
 
 /// More ids than this are asked for in several calls.

@@ -3,8 +3,10 @@
 pub mod accounts;
 pub mod articles;
 mod call;
+mod keyspaces;
 pub mod social;
 mod timestamp;
 
 pub use call::{CallError, Settings};
+pub use keyspaces::keyspace;
 pub use timestamp::Timestamp;

@@ -1,13 +1,18 @@
 //! What social owns: who follows whom.
 
-use std::collections::HashSet;
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
-use magnitude_ids::Id;
+use magnitude_cache::{Cache, Keyspace};
+use magnitude_ids::{Bucket, Id};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     CallError, Settings,
     call::{BATCH, Caller},
+    keyspace,
 };
 
 pub const FOLLOWS: &str = "/internal/social/follows";
@@ -30,27 +35,65 @@ pub struct Followed {
     pub ids: Vec<Id>,
 }
 
-#[derive(Clone, Debug)]
-pub struct SocialClient(Caller);
+/// Whether one user follows another, by both ids, in the follower's bucket.
+pub static FOLLOW: Keyspace<bool> = keyspace("social", "follow");
+/// All whom a user follows.
+pub static FOLLOWED: Keyspace<Vec<Id>> = keyspace("social", "followed");
+
+/// The key of [`FOLLOW`].
+pub fn follow_key(follower: Id, whom: Id) -> (Bucket, String) {
+    (follower.bucket(), format!("{follower}:{whom}"))
+}
+
+#[derive(Clone)]
+pub struct SocialClient {
+    caller: Caller,
+    cache: Option<Cache>,
+}
 
 impl SocialClient {
     pub fn new(settings: &Settings) -> anyhow::Result<Self> {
-        Caller::new(settings).map(Self)
+        Ok(Self { caller: Caller::new(settings)?, cache: None })
+    }
+
+    /// The same client, which reads what social has cached before it asks.
+    #[must_use]
+    pub fn through(&self, cache: &Cache) -> Self {
+        Self { cache: Some(cache.clone()), ..self.clone() }
     }
 
     /// Which of `ids` the viewer follows.
     pub async fn follows(&self, viewer: Id, ids: &[Id]) -> Result<HashSet<Id>, CallError> {
+        let Some(cache) = &self.cache else { return self.ask_follows(viewer, ids).await };
+        let keys: Vec<_> = ids.iter().map(|id| follow_key(viewer, *id)).collect();
+        let ask = async |missed: Vec<usize>| {
+            let wanted: Vec<_> = missed.iter().map(|index| ids[*index]).collect();
+            let followed = self.ask_follows(viewer, &wanted).await?;
+            Ok::<_, CallError>(missed.into_iter().map(|index| (index, followed.contains(&ids[index]))).collect())
+        };
+        let found = cache.peek_many(&FOLLOW, &keys, ask).await?;
+        Ok(ids.iter().zip(found).filter(|(_, follows)| follows.as_deref() == Some(&true)).map(|(id, _)| *id).collect())
+    }
+
+    async fn ask_follows(&self, viewer: Id, ids: &[Id]) -> Result<HashSet<Id>, CallError> {
         let mut followed = HashSet::new();
         for ids in ids.chunks(BATCH) {
-            let answer: Followed = self.0.post(FOLLOWS, &FollowsCall { viewer, ids: ids.to_vec() }).await?;
+            let answer: Followed = self.caller.post(FOLLOWS, &FollowsCall { viewer, ids: ids.to_vec() }).await?;
             followed.extend(answer.ids);
         }
         Ok(followed)
     }
 
     /// All whom the reader follows.
-    pub async fn following(&self, reader: Id) -> Result<Vec<Id>, CallError> {
-        let answer: Followed = self.0.post(FOLLOWING, &FollowingCall { reader }).await?;
+    pub async fn following(&self, reader: Id) -> Result<Arc<Vec<Id>>, CallError> {
+        let Some(cache) = &self.cache else { return Ok(Arc::new(self.ask_following(reader).await?)) };
+        let ask = async |_: Vec<usize>| Ok::<_, CallError>(HashMap::from([(0, self.ask_following(reader).await?)]));
+        let found = cache.peek_many(&FOLLOWED, &[(reader.bucket(), reader.to_string())], ask).await?;
+        Ok(found.into_iter().flatten().next().unwrap_or_default())
+    }
+
+    async fn ask_following(&self, reader: Id) -> Result<Vec<Id>, CallError> {
+        let answer: Followed = self.caller.post(FOLLOWING, &FollowingCall { reader }).await?;
         Ok(answer.ids)
     }
 }

@@ -4,17 +4,19 @@
 
 mod app;
 pub mod jobs;
+mod keyspaces;
 mod routes;
 mod settings;
 pub mod store;
 
 use magnitude_chassis::{Routers, Service, Tasks};
 use magnitude_contract::accounts::AccountsClient;
-use magnitude_jobs::Jobs;
+use magnitude_jobs::{Event, Jobs};
 use magnitude_sharding::{
     Migrations, check_schema, migrate,
     reshard::{self, Order},
 };
+use tokio_util::sync::CancellationToken;
 
 pub use app::App;
 pub use settings::Settings;
@@ -31,6 +33,7 @@ impl Service for Social {
         let app = App::connect(&settings, &tasks)?;
         check_schema(&app.shards, &migrations()).await?;
         app.shards.ready().await?;
+        tasks.spawn("the log of voids", revoid(app.clone(), tasks.stop()));
         tasks.spawn("the sweeper", sweeper().sweep(app.shards.clone(), app.clone(), tasks.stop()));
         Ok(routes::routers(app))
     }
@@ -44,6 +47,15 @@ impl Service for Social {
         let find = async |username: String| Ok(accounts.by_username(&username).await?.map(|profile| profile.id.bucket()));
         reshard::run(&settings.database, &settings.reshard, &settings.shards, order, find).await
     }
+}
+
+/// Voids what other processes wrote and did not come to tell the cache.
+async fn revoid(app: App, stop: CancellationToken) {
+    let void = async |events: Vec<Event>| {
+        let voids = events.into_iter().filter(|event| event.kind == magnitude_jobs::VOID);
+        app.cache.revoid(voids.map(|event| (event.bucket, event.payload))).await
+    };
+    magnitude_jobs::follow(app.shards.clone(), "cache", void, stop).await;
 }
 
 /// What the databases need beside the tables of `sharding`.

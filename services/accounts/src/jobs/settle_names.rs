@@ -4,12 +4,11 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
-    App,
-    keyspaces::PROFILES,
+    App, keyspaces,
     names::{self, Name},
 };
 
-/// After a user's row was written: confirms the names it took, gives back those it left, and voids the profile once more.
+/// After a user's row was written: confirms the names it took, gives back those it left, and voids the user once more.
 /// Safe to run twice and late: names are confirmed by their write, given back only up to the version that left them.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct SettleNames {
@@ -31,6 +30,6 @@ impl Job<App> for SettleNames {
         for name in &self.left {
             names::release(app, name, self.user, self.version - 1).await?;
         }
-        app.cache.void(&[PROFILES.void(self.user.bucket(), self.user, self.version)]).await.map_err(JobError::Wait)
+        app.cache.void(&keyspaces::voids(self.user, self.version)).await.map_err(JobError::Wait)
     }
 }

@@ -48,7 +48,7 @@ pub(super) async fn sign_in(app: &App, user: &User, headers: &HeaderMap, id: &Wr
     let committed = write.commit().await?;
     app.cache.wrote(&committed, &[]).await;
     begun.remember(app).await;
-    Ok(answer(user, &begun.token))
+    Ok(answer(&user.account(), &begun.token))
 }
 
 async fn was_used(app: &App, user: &User, id: &WriteId) -> Result<bool, ApiError> {

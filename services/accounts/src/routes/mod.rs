@@ -14,10 +14,12 @@ use axum::{
     routing::{delete, get, post},
 };
 
+use magnitude_chassis::Answers;
+
 use crate::App;
 
 pub fn public(app: App) -> Router {
-    Router::new()
+    let router = Router::new()
         .route("/api/users", post(register::register))
         .route("/api/users/login", post(login::login))
         .route("/api/users/logout", post(sessions::logout))
@@ -27,7 +29,8 @@ pub fn public(app: App) -> Router {
         .route("/api/profiles/{username}", get(profiles::show))
         .route("/api/openapi.json", get(docs::openapi))
         .route("/api/docs", get(docs::page))
-        .with_state(app)
+        .with_state(app);
+    Answers::default().around(router)
 }
 
 pub fn internal(app: App) -> Router {

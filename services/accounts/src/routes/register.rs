@@ -8,7 +8,7 @@ use axum::{
 use magnitude_chassis::{ApiError, Body, Idempotency, Json};
 use magnitude_contract::accounts::UserBody;
 use magnitude_ids::{Bucket, Id};
-use magnitude_jobs::{Job, enqueue, run_now};
+use magnitude_jobs::{Job, enqueue, record_voids, run_now};
 use magnitude_sharding::{Error, WriteId};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
@@ -17,7 +17,7 @@ use crate::{
     App,
     fields::{self, Registration},
     jobs::SettleNames,
-    keyspaces::PROFILES,
+    keyspaces,
     names::{self, Claim, Kind, Name, Reserved, give_back, reserve},
     people,
     routes::{login::sign_in, user::answer},
@@ -106,11 +106,13 @@ async fn insert(
     let begun = sessions::begin(app, &mut write, user.id, headers).await?;
     let settle = SettleNames { user: user.id, write_id: claim.write_id, version: claim.version, taken: taken.to_vec(), left: Vec::new() };
     let settle = enqueue(&mut write, SettleNames::KIND, settle).await?;
+    let voids = keyspaces::voids(user.id, user.version);
+    record_voids(&mut write, &voids).await?;
     let committed = write.commit().await?;
-    app.cache.wrote(&committed, &[PROFILES.void(user.id.bucket(), user.id, user.version)]).await;
+    app.cache.wrote(&committed, &voids).await;
     run_now(&app.shards, app, settle).await;
     begun.remember(app).await;
-    Ok(Some((StatusCode::CREATED, Json(answer(&user, &begun.token))).into_response()))
+    Ok(Some((StatusCode::CREATED, Json(answer(&user.account(), &begun.token))).into_response()))
 }
 
 /// The same key again: the user that it made signs in and gets the first answer with a new token, if the body says the same,

@@ -3,7 +3,7 @@ use std::time::Duration;
 use axum::extract::State;
 use magnitude_chassis::{ApiError, Body, Json, Patch};
 use magnitude_contract::accounts::UserAnswer;
-use magnitude_jobs::{Job, enqueue, run_now};
+use magnitude_jobs::{Job, enqueue, record_voids, run_now};
 use magnitude_session::{Session, SignedIn};
 use magnitude_sharding::Freshness;
 use uuid::Uuid;
@@ -12,7 +12,7 @@ use crate::{
     App,
     fields::{self, Changes},
     jobs::{EndSessions, SettleNames},
-    keyspaces::PROFILES,
+    keyspaces,
     names::{self, Claim, Name, Reserved, give_back, insist, reserve},
     routes::user::answer,
     store::{self, users::User},
@@ -39,7 +39,7 @@ pub async fn update(
     // Another update of the same user between read and write makes this one begin anew.
     for turn in 0..TURNS {
         if let Some(user) = attempt(&app, &session, &changes, password_hash.as_deref(), turn >= INSIST).await? {
-            return Ok(Json(answer(&user, &token)));
+            return Ok(Json(answer(&user.account(), &token)));
         }
         tokio::time::sleep(PAUSE * turn).await;
     }
@@ -147,8 +147,10 @@ async fn write(
     let end = if hashes.is_empty() { None } else { Some(enqueue(&mut write, EndSessions::KIND, EndSessions { hashes }).await?) };
     let settle = SettleNames { user: old.id, write_id: claim.write_id, version: new.version, taken: taken.to_vec(), left: left.to_vec() };
     let settle = enqueue(&mut write, SettleNames::KIND, settle).await?;
+    let voids = keyspaces::voids(new.id, new.version);
+    record_voids(&mut write, &voids).await?;
     let committed = write.commit().await?;
-    app.cache.wrote(&committed, &[PROFILES.void(new.id.bucket(), new.id, new.version)]).await;
+    app.cache.wrote(&committed, &voids).await;
     let end = async {
         if let Some(end) = end {
             run_now(&app.shards, app, end).await;

@@ -5,6 +5,7 @@ use sqlx::{FromRow, Row, postgres::PgRow};
 use uuid::Uuid;
 
 use super::id;
+use crate::account::Account;
 
 #[derive(Clone, Debug)]
 pub struct User {
@@ -34,6 +35,10 @@ impl FromRow<'_, PgRow> for User {
 }
 
 impl User {
+    pub fn account(&self) -> Account {
+        Account { email: self.email.clone(), username: self.username.clone(), bio: self.bio.clone(), image: self.image.clone() }
+    }
+
     pub fn profile(&self) -> Profile {
         Profile { id: self.id, username: self.username.clone(), bio: self.bio.clone(), image: self.image.clone() }
     }

@@ -1,8 +1,8 @@
 use magnitude_ids::Id;
-use magnitude_jobs::{Job, JobError};
+use magnitude_jobs::{Job, JobError, record_voids};
 use serde::{Deserialize, Serialize};
 
-use crate::{App, store};
+use crate::{App, keyspaces, store};
 
 /// Brings a change of an article's favorites to the mirror in the user's bucket. Safe to run twice and late: the mirror
 /// takes only versions that are newer than its own.
@@ -20,8 +20,10 @@ impl Job<App> for MirrorFavorite {
     async fn run(&self, app: &App) -> Result<(), JobError> {
         let mut write = app.shards.write(self.user.bucket()).await?;
         store::favorites::mirror(&mut write, self.user, self.article, self.active, self.version).await?;
+        let voids = [keyspaces::favorited_by(self.user).void()];
+        record_voids(&mut write, &voids).await?;
         let committed = write.commit().await?;
-        app.cache.wrote(&committed, &[]).await;
+        app.cache.wrote(&committed, &voids).await;
         Ok(())
     }
 }

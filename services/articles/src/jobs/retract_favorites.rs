@@ -2,11 +2,11 @@ use std::collections::BTreeMap;
 
 use futures_util::future::try_join_all;
 use magnitude_ids::{Bucket, Id};
-use magnitude_jobs::{Enqueued, Job, JobError, enqueue};
+use magnitude_jobs::{Enqueued, Job, JobError, enqueue, record_voids};
 use magnitude_sharding::{Error, Write};
 use serde::{Deserialize, Serialize};
 
-use crate::{App, store};
+use crate::{App, keyspaces, store};
 
 /// How many favorites one job retracts: far less than what it has time for.
 const CHUNK: usize = 500;
@@ -60,11 +60,13 @@ impl Job<App> for RetractFavorites {
 async fn retract(app: &App, article: Id, bucket: Bucket, favorites: &[(Id, i64)]) -> Result<(), Error> {
     let mut favorites = favorites.to_vec();
     favorites.sort_unstable();
+    let voids: Vec<_> = favorites.iter().map(|(user, _)| keyspaces::favorited_by(*user).void()).collect();
     let mut write = app.shards.write(bucket).await?;
     for (user, version) in favorites {
         store::favorites::mirror(&mut write, user, article, false, version + 1).await?;
     }
+    record_voids(&mut write, &voids).await?;
     let committed = write.commit().await?;
-    app.cache.wrote(&committed, &[]).await;
+    app.cache.wrote(&committed, &voids).await;
     Ok(())
 }

@@ -3,27 +3,29 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Response},
 };
-use magnitude_chassis::{ApiError, Body, Idempotency, Json, answer};
+use magnitude_chassis::{ApiError, Body, Idempotency, Json, Reading, answer};
 use magnitude_contract::articles::ArticleAnswer;
 use magnitude_ids::Id;
-use magnitude_jobs::{Job, enqueue, run_now};
+use magnitude_jobs::run_now;
 use magnitude_session::{SignedIn, Viewer};
-use magnitude_sharding::{Answer, Begun};
+use magnitude_sharding::{Answer, Begun, Freshness};
 
 use super::{Slug, commit, find, id_of, tell_again};
 use crate::{
     App,
     article::{Article, Favorites},
     fields,
-    jobs::{RetractFavorites, VoidArticle},
+    jobs::RetractFavorites,
     keyspaces, slug, store,
     view::{self, Authors},
 };
 
 /// `GET /api/articles/{slug}`.
-pub async fn show(State(app): State<App>, Viewer(viewer): Viewer, slug: Slug) -> Result<Json<ArticleAnswer>, ApiError> {
+pub async fn show(State(app): State<App>, Viewer(viewer): Viewer, reading: Reading, slug: Slug) -> Result<Response, ApiError> {
+    let app = app.reading(&reading, viewer.as_ref());
     let article = find(&app, id_of(slug)?).await?;
-    Ok(Json(ArticleAnswer { article: view::article(&app, viewer.as_ref(), &article).await? }))
+    let shown = view::article(&app, viewer.as_ref(), &article).await?;
+    Ok(reading.answer(&app.cache, || ArticleAnswer { article: shown }))
 }
 
 /// `POST /api/articles`.
@@ -33,7 +35,7 @@ pub async fn create(
     idempotency: Result<Idempotency, ApiError>,
     body: Result<Body, ApiError>,
 ) -> Result<Response, ApiError> {
-    let (idempotency, body) = (idempotency?, body?);
+    let (app, idempotency, body) = (app.writing(), idempotency?, body?);
     let new = fields::new_article(&body)?;
     // Before the transaction: nothing is asked of another system while one is open.
     let authors = Authors::load(&app, None, &[session.user]).await?;
@@ -45,15 +47,17 @@ pub async fn create(
     let article = store::articles::insert(&mut write, session.user, new).await?;
     let body = ArticleAnswer { article: view::compose(&article.head, Some(&article.body), Favorites::default(), &authors) };
     write.keep_answer(201, &to_json(&body)).await?;
-    commit(&app, write, &keyspaces::voids(article.head.id, article.head.version)).await?;
+    commit(&app, write, &keyspaces::listing_voids(&article.head, article.head.version)).await?;
     Ok((StatusCode::CREATED, Json(body)).into_response())
 }
 
 /// The slug in the first answer tells what "there is no such article" must not be believed of any more.
 async fn repeated(app: &App, author: Id, first: Answer) -> Result<Response, ApiError> {
     let body: serde_json::Value = serde_json::from_str(&first.body).map_err(ApiError::internal)?;
-    let id = body["article"]["slug"].as_str().and_then(slug::id);
-    tell_again(app, author.bucket(), &id.map_or_else(Vec::new, |id| keyspaces::voids(id, 1))).await?;
+    let Some(id) = body["article"]["slug"].as_str().and_then(slug::id) else { return Ok(answer(first)) };
+    let found = store::articles::find(&app.shards, Freshness::Primary, id).await?;
+    let voids = found.map_or_else(Vec::new, |article| keyspaces::listing_voids(&article.head, 1));
+    tell_again(app, author.bucket(), &voids).await?;
     Ok(answer(first))
 }
 
@@ -64,7 +68,7 @@ pub async fn update(
     slug: Slug,
     body: Result<Body, ApiError>,
 ) -> Result<Json<ArticleAnswer>, ApiError> {
-    let id = id_of(slug)?;
+    let (app, id) = (app.writing(), id_of(slug)?);
     // All that the answer needs of others, before the transaction. Only its author may change an article, and follows nobody there.
     let authors = Authors::load(&app, None, &[session.user]).await?;
     let mut write = app.shards.write(id.bucket()).await?;
@@ -72,11 +76,14 @@ pub async fn update(
     let old = owned(old, session.user)?;
     let article = store::articles::update(&mut write, &old, fields::changes(&body?)?).await?;
     let favorites = store::favorites::of_one(&mut write, id, session.user).await?;
-    let void = VoidArticle { article: id, version: article.head.version };
-    let void = enqueue(&mut write, VoidArticle::KIND, void).await?;
-    // Voided with the stamps, and by the job: what this process could not tell Redis it does not believe itself meanwhile.
-    commit(&app, write, &keyspaces::voids(id, article.head.version)).await?;
-    run_now(&app.shards, &app, void).await;
+    let mut voids = keyspaces::voids(id, article.head.version);
+    let changed = |tag: &&String| !(old.head.tags.contains(tag) && article.head.tags.contains(tag));
+    voids.extend(keyspaces::tag_voids(old.head.tags.iter().chain(&article.head.tags).filter(changed)));
+    if old.head.tags != article.head.tags {
+        // Its author's pages of one tag.
+        voids.push(keyspaces::author(session.user).void());
+    }
+    commit(&app, write, &voids).await?;
     Ok(Json(ArticleAnswer { article: view::compose(&article.head, Some(&article.body), favorites, &authors) }))
 }
 
@@ -89,10 +96,7 @@ pub async fn delete(State(app): State<App>, SignedIn { session, .. }: SignedIn, 
     let old = owned(old, session.user)?;
     let favorites = store::articles::delete(&mut write, &old.head).await?;
     let retract = RetractFavorites::enqueue_all(&mut write, id, &favorites).await?;
-    let void = VoidArticle { article: id, version: old.head.version + 1 };
-    let void = enqueue(&mut write, VoidArticle::KIND, void).await?;
-    commit(&app, write, &keyspaces::voids(id, old.head.version + 1)).await?;
-    run_now(&app.shards, &app, void).await;
+    commit(&app, write, &keyspaces::listing_voids(&old.head, old.head.version + 1)).await?;
     for chunk in retract {
         run_now(&app.shards, &app, chunk).await;
     }

@@ -3,27 +3,36 @@ use axum::{
     http::{StatusCode, Uri},
     response::{IntoResponse, Response},
 };
-use magnitude_chassis::{ApiError, Body, Idempotency, Json, Path, answer};
+use magnitude_cache::Versioned;
+use magnitude_chassis::{ApiError, Body, Idempotency, Json, Path, Reading, answer};
 use magnitude_contract::articles::{CommentAnswer, CommentsAnswer};
 use magnitude_session::{SignedIn, Viewer};
 use magnitude_sharding::Begun;
 
 use super::{Slug, articles::to_json, commit, find, id_of, tell_again};
 use crate::{
-    App, fields, store,
+    App, fields,
+    keyspaces::COMMENTS,
+    store,
     view::{self, Authors},
 };
 
 /// `GET /api/articles/{slug}/comments`, newest last.
-pub async fn list(State(app): State<App>, Viewer(viewer): Viewer, slug: Slug) -> Result<Json<CommentsAnswer>, ApiError> {
+pub async fn list(State(app): State<App>, Viewer(viewer): Viewer, reading: Reading, slug: Slug) -> Result<Response, ApiError> {
+    let app = app.reading(&reading, viewer.as_ref());
     let article = find(&app, id_of(slug)?).await?;
     let id = article.head.id;
-    let comments = store::comments::list(&app.shards, app.cache.freshness(id.bucket()).await, id).await?;
+    let comments = app.cache.get(&COMMENTS, id.bucket(), id, async |freshness| {
+        let comments = store::comments::list(&app.shards, freshness, id).await?;
+        Ok::<_, ApiError>(Some(Versioned::unversioned(comments)))
+    });
+    let comments = comments.await?.unwrap_or_default();
     let mut authors: Vec<_> = comments.iter().map(|comment| comment.author).collect();
     authors.sort_unstable();
     authors.dedup();
     let authors = Authors::load(&app, viewer.as_ref(), &authors).await?;
-    Ok(Json(CommentsAnswer { comments: comments.iter().map(|comment| view::comment(comment, &authors)).collect() }))
+    Ok(reading
+        .answer(&app.cache, || CommentsAnswer { comments: comments.iter().map(|comment| view::comment(comment, &authors)).collect() }))
 }
 
 /// `POST /api/articles/{slug}/comments`.
@@ -34,6 +43,7 @@ pub async fn create(
     idempotency: Result<Idempotency, ApiError>,
     body: Result<Body, ApiError>,
 ) -> Result<Response, ApiError> {
+    let app = app.writing();
     let article = find(&app, id_of(slug)?).await?.head.id;
     let (idempotency, body) = (idempotency?, body?);
     let text = fields::comment(&body)?;
@@ -42,7 +52,7 @@ pub async fn create(
     let mut write = match app.shards.begin(article.bucket(), &id).await? {
         Begun::New(write) => write,
         Begun::Repeated(first) => {
-            tell_again(&app, article.bucket(), &[]).await?;
+            tell_again(&app, article.bucket(), &[COMMENTS.drop(article.bucket(), article)]).await?;
             return Ok(answer(first));
         }
     };
@@ -50,7 +60,7 @@ pub async fn create(
     let comment = comment.ok_or_else(|| ApiError::not_found("article"))?;
     let body = CommentAnswer { comment: view::comment(&comment, &authors) };
     write.keep_answer(201, &to_json(&body)).await?;
-    commit(&app, write, &[]).await?;
+    commit(&app, write, &[COMMENTS.drop(article.bucket(), article)]).await?;
     Ok((StatusCode::CREATED, Json(body)).into_response())
 }
 
@@ -64,7 +74,7 @@ pub async fn delete(
     // One that is not text spoils both: the article is the third part of the raw path then, and the comment is none.
     let (slug, comment) =
         path.map_or_else(|_| (uri.path().split('/').nth(3).unwrap_or_default().to_owned(), String::new()), |Path(both)| both);
-    let slug = Ok(Path(slug));
+    let (app, slug) = (app.writing(), Ok(Path(slug)));
     let article = find(&app, id_of(slug)?).await?.head.id;
     let comment = comment.parse::<i64>().map_err(|_| ApiError::not_found("comment"))?;
     let mut write = app.shards.write(article.bucket()).await?;
@@ -73,6 +83,6 @@ pub async fn delete(
         return Err(ApiError::forbidden("comment"));
     }
     store::comments::delete(&mut write, article, comment).await?;
-    commit(&app, write, &[]).await?;
+    commit(&app, write, &[COMMENTS.drop(article.bucket(), article)]).await?;
     Ok(StatusCode::NO_CONTENT)
 }

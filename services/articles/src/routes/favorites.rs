@@ -7,13 +7,14 @@ use magnitude_contract::articles::ArticleAnswer;
 use magnitude_ids::Id;
 use magnitude_jobs::{Job, JobError, enqueue, run_now};
 use magnitude_session::{Session, SignedIn};
-use magnitude_sharding::{Begun, Error, WriteId};
+use magnitude_sharding::{Begun, WriteId};
 
 use super::{Slug, articles::to_json, commit, find, id_of, tell_again};
 use crate::{
     App,
     article::{Article, Favorites},
     jobs::MirrorFavorite,
+    keyspaces::favorite_voids,
     store,
     view::{self, Authors},
 };
@@ -25,6 +26,7 @@ pub async fn add(
     idempotency: Result<Idempotency, ApiError>,
     slug: Slug,
 ) -> Result<Response, ApiError> {
+    let app = app.writing();
     let article = find(&app, id_of(slug)?).await?;
     let id = idempotency?.write_id(&session.user.to_string(), b"");
     set(&app, &session, &article, true, &id).await
@@ -32,6 +34,7 @@ pub async fn add(
 
 /// `DELETE /api/articles/{slug}/favorite`.
 pub async fn remove(State(app): State<App>, SignedIn { session, .. }: SignedIn, slug: Slug) -> Result<Response, ApiError> {
+    let app = app.writing();
     let article = find(&app, id_of(slug)?).await?;
     set(&app, &session, &article, false, &WriteId::random()).await
 }
@@ -42,7 +45,6 @@ async fn set(app: &App, session: &Session, article: &Article, active: bool, id: 
     let mut write = match app.shards.begin(article_id.bucket(), id).await? {
         Begun::New(write) => write,
         Begun::Repeated(first) => {
-            tell_again(app, article_id.bucket(), &[]).await?;
             mirror_again(app, article_id, user).await?;
             return Ok(answer(first));
         }
@@ -57,7 +59,7 @@ async fn set(app: &App, session: &Session, article: &Article, active: bool, id: 
     if let Some(version) = version {
         let mirror = MirrorFavorite { user, article: article_id, active, version };
         let mirror = enqueue(&mut write, MirrorFavorite::KIND, mirror).await?;
-        commit(app, write, &[]).await?;
+        commit(app, write, &favorite_voids(article_id, user, version)).await?;
         run_now(&app.shards, app, mirror).await;
     } else {
         commit(app, write, &[]).await?;
@@ -66,10 +68,11 @@ async fn set(app: &App, session: &Session, article: &Article, active: bool, id: 
     Ok(Json(body).into_response())
 }
 
-/// For a request that found nothing left to do: the one that did it may have died before it mirrored it, and its job makes that
-/// good only a second later. Behind a mirror that fails here stands that job still.
-async fn mirror_again(app: &App, article: Id, user: Id) -> Result<(), Error> {
+/// For a request that found nothing left to do: the one that did it may have died before it told the cache and mirrored it, and what
+/// stands behind that makes it good only a moment later. Behind a mirror that fails here stands that job still.
+async fn mirror_again(app: &App, article: Id, user: Id) -> Result<(), ApiError> {
     let Some((active, version)) = store::favorites::find(&app.shards, article, user).await? else { return Ok(()) };
+    tell_again(app, article.bucket(), &favorite_voids(article, user, version)).await?;
     let mirror = MirrorFavorite { user, article, active, version };
     if let Err(JobError::Retry(error) | JobError::GiveUp(error)) = mirror.run(app).await {
         tracing::warn!(error = %format_args!("{error:#}"), "a favorite was not mirrored again");

@@ -11,8 +11,8 @@ use axum::{
     Router,
     routing::{delete, get, post},
 };
-use magnitude_cache::Void;
-use magnitude_chassis::{ApiError, Path};
+use magnitude_cache::{Versioned, Void};
+use magnitude_chassis::{Answers, ApiError, Path};
 use magnitude_ids::{Bucket, Id};
 use magnitude_sharding::{Committed, Write};
 
@@ -28,6 +28,7 @@ pub fn public(app: App, bench: Bench) -> Router {
         .route("/api/articles/{slug}/comments/{id}", delete(comments::delete))
         .route("/api/tags", get(tags::list))
         .with_state(app);
+    let router = Answers::default().around(router);
     if bench.constants { router.merge(constants::routes()) } else { router }
 }
 
@@ -42,13 +43,14 @@ fn id_of(slug: Slug) -> Result<Id, ApiError> {
 async fn find(app: &App, id: Id) -> Result<std::sync::Arc<Article>, ApiError> {
     let article = app.cache.get(&ARTICLES, id.bucket(), id, async |freshness| {
         let found = store::articles::find(&app.shards, freshness, id).await?;
-        Ok::<_, ApiError>(found.map(|article| magnitude_cache::Versioned { version: article.head.version, value: article }))
+        Ok::<_, ApiError>(found.map(|article| Versioned::new(article.head.version, article)))
     });
     article.await?.ok_or_else(|| ApiError::not_found("article"))
 }
 
-/// Commits, and tells the cache.
-async fn commit(app: &App, write: Write, voids: &[Void]) -> Result<(), ApiError> {
+/// Commits, and tells the cache. What is to be voided is written down with it: a process that dies in between leaves it to the others.
+async fn commit(app: &App, mut write: Write, voids: &[Void]) -> Result<(), ApiError> {
+    magnitude_jobs::record_voids(&mut write, voids).await?;
     let committed = write.commit().await?;
     app.cache.wrote(&committed, voids).await;
     Ok(())

@@ -9,17 +9,21 @@ use crate::article::Favorites;
 /// How many rows share an article's count.
 const SLOTS: i16 = 16;
 
-/// Counts of the given articles, and whether `viewer` favorited each: one statement a shard.
-pub async fn of(shards: &Shards, freshness: &ShardFreshness, articles: &[Id], viewer: Option<Id>) -> Result<HashMap<Id, Favorites>, Error> {
-    // No user has the id -1.
-    let viewer = viewer.map_or(-1, Id::as_i64);
-    let bind = |q: magnitude_sharding::Binds, ids: &[&Id]| q.bind(buckets(ids)).bind(numbers(ids)).bind(viewer);
-    let rows: Vec<(i64, i64, bool)> = shards.fetch_grouped(articles, |id| id.bucket(), freshness, OF, bind).await?;
-    let favorites = rows.into_iter().map(|(article, count, favorited)| Ok((id(article)?, Favorites { count, favorited })));
-    Ok(favorites.collect::<Result<_, sqlx::Error>>()?)
+/// How many favorited each of the given articles: one statement a shard.
+pub async fn counts(shards: &Shards, freshness: &ShardFreshness, articles: &[Id]) -> Result<HashMap<Id, i64>, Error> {
+    let bind = |q: magnitude_sharding::Binds, ids: &[&Id]| q.bind(buckets(ids)).bind(numbers(ids));
+    let rows: Vec<(i64, i64)> = shards.fetch_grouped(articles, |id| id.bucket(), freshness, COUNTS, bind).await?;
+    Ok(rows.into_iter().map(|(article, count)| Ok((id(article)?, count))).collect::<Result<_, sqlx::Error>>()?)
 }
 
-/// The same of one article, as this transaction sees it.
+/// Whether `viewer` favorited each of the given articles, and the version of that; zero where it never was so.
+pub async fn flags(shards: &Shards, freshness: &ShardFreshness, articles: &[Id], viewer: Id) -> Result<HashMap<Id, (bool, i64)>, Error> {
+    let bind = |q: magnitude_sharding::Binds, ids: &[&Id]| q.bind(buckets(ids)).bind(numbers(ids)).bind(viewer.as_i64());
+    let rows: Vec<(i64, bool, i64)> = shards.fetch_grouped(articles, |id| id.bucket(), freshness, FLAGS, bind).await?;
+    Ok(rows.into_iter().map(|(article, active, version)| Ok((id(article)?, (active, version)))).collect::<Result<_, sqlx::Error>>()?)
+}
+
+/// The count of one article and a viewer's own favorite, as this transaction sees them.
 pub async fn of_one(write: &mut Write, article: Id, viewer: Id) -> Result<Favorites, Error> {
     let query = sqlx::query_as(OF_ONE).bind(article.bucket().as_i16()).bind(article.as_i64()).bind(viewer.as_i64());
     let (count, favorited) = query.fetch_one(&mut **write).await?;
@@ -80,11 +84,15 @@ pub async fn mirror(write: &mut Write, user: Id, article: Id, active: bool, vers
     Ok(())
 }
 
-pub(crate) const OF: &str = "
-    select w.id,
-           coalesce((select sum(favorites) from favorite_counts c where c.bucket = w.bucket and c.article = w.id), 0)::bigint,
-           exists (select from favorites f where f.bucket = w.bucket and f.article = w.id and f.user_id = $4 and f.active)
+pub(crate) const COUNTS: &str = "
+    select w.id, coalesce((select sum(favorites) from favorite_counts c where c.bucket = w.bucket and c.article = w.id), 0)::bigint
     from unnest($2::smallint[], $3::bigint[]) w (bucket, id) where (select sharding.covers($1))";
+
+pub(crate) const FLAGS: &str = "
+    select w.id, coalesce(f.active, false), coalesce(f.version, 0)
+    from unnest($2::smallint[], $3::bigint[]) w (bucket, id)
+    left join favorites f on f.bucket = w.bucket and f.article = w.id and f.user_id = $4
+    where (select sharding.covers($1))";
 
 pub(crate) const OF_ONE: &str = "
     select coalesce((select sum(favorites) from favorite_counts where bucket = $1 and article = $2), 0)::bigint,

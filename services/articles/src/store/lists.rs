@@ -1,7 +1,10 @@
 //! Pages of ids, newest first, with the number of all matches. Every list reads at most `offset + limit` ids a shard.
 
+use std::collections::HashMap;
+
 use magnitude_ids::Id;
 use magnitude_sharding::{Binds, Error, Freshness, ShardFreshness, Shards};
+use serde::{Deserialize, Serialize};
 
 use super::{buckets, id, numbers};
 
@@ -14,7 +17,7 @@ pub struct Window {
 
 impl Window {
     /// How many ids each shard must give for the merged page to be right.
-    pub(super) fn depth(self) -> i64 {
+    pub fn depth(self) -> i64 {
         i64::from(self.limit) + i64::from(self.offset)
     }
 
@@ -27,7 +30,7 @@ impl Window {
 }
 
 /// One page and the number of all matches.
-#[derive(Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Listed {
     pub ids: Vec<Id>,
     pub count: i64,
@@ -66,6 +69,27 @@ pub async fn feed(shards: &Shards, freshness: &ShardFreshness, authors: &[Id], w
     merge(window, shards.fetch_grouped(authors, |id| id.bucket(), freshness, FEED, bind).await?)
 }
 
+/// Each author's newest articles, at most so many, with the number of all: what [`feed`] is made of, to be merged by [`merge_newest`].
+pub async fn newest(shards: &Shards, freshness: &ShardFreshness, authors: &[Id], most: i64) -> Result<HashMap<Id, Listed>, Error> {
+    let bind = |q: Binds, ids: &[&Id]| q.bind(buckets(ids)).bind(numbers(ids)).bind(most);
+    let rows: Vec<(i64, Vec<i64>, i64)> = shards.fetch_grouped(authors, |id| id.bucket(), freshness, NEWEST, bind).await?;
+    let listed = rows
+        .into_iter()
+        .map(|(author, ids, count)| Ok((id(author)?, Listed { ids: ids.into_iter().map(id).collect::<Result<_, _>>()?, count })));
+    Ok(listed.collect::<Result<_, sqlx::Error>>()?)
+}
+
+/// A feed's page from its authors' newest, of which each has as many as the window is deep, or all.
+pub fn merge_newest<'a>(window: Window, newest: impl Iterator<Item = &'a Listed>) -> Listed {
+    let (mut ids, mut count) = (Vec::<Id>::new(), 0);
+    for listed in newest {
+        ids.extend(&listed.ids);
+        count += listed.count;
+    }
+    ids.sort_unstable_by(|a, b| b.cmp(a));
+    Listed { ids: ids.into_iter().skip(window.offset as usize).take(window.limit as usize).collect(), count }
+}
+
 pub(crate) const ALL: &str = "
     select array(select id from articles where bucket in (select bucket from sharding.held) order by id desc limit $2),
            (select coalesce(sum(articles), 0)::bigint from totals where bucket in (select bucket from sharding.held))
@@ -88,6 +112,12 @@ pub(crate) const BY_AUTHOR_AND_TAG: &str = "
         where a.bucket = $1 and a.author = $3 and t.tag = $5)
     select array(select id from hits order by id desc limit $4), (select count(*) from hits)
     where (select sharding.owns($1, $2))";
+
+pub(crate) const NEWEST: &str = "
+    select f.author,
+           array(select id from articles a where a.bucket = f.bucket and a.author = f.author order by id desc limit $4),
+           coalesce((select articles from authors n where n.bucket = f.bucket and n.author = f.author), 0)
+    from unnest($2::smallint[], $3::bigint[]) f (bucket, author) where (select sharding.covers($1))";
 
 pub(crate) const FEED: &str = "
     with followed as materialized (select * from unnest($2::smallint[], $3::bigint[]) f (bucket, author))

@@ -24,7 +24,7 @@ pub(crate) fn numbers(ids: &[&Id]) -> Vec<i64> {
 }
 
 /// Every statement, for the test that prepares them against the migrated schema.
-pub const STATEMENTS: [&str; 44] = [
+pub const STATEMENTS: [&str; 46] = [
     articles::FIND,
     articles::HEADS,
     articles::LOCK,
@@ -46,7 +46,8 @@ pub const STATEMENTS: [&str; 44] = [
     favorited::BY_AUTHOR,
     favorited::BEFORE,
     favorited::TAGGED,
-    favorites::OF,
+    favorites::COUNTS,
+    favorites::FLAGS,
     favorites::OF_ONE,
     favorites::HOLD,
     favorites::EXISTS,
@@ -61,6 +62,7 @@ pub const STATEMENTS: [&str; 44] = [
     lists::BY_TAG,
     lists::BY_AUTHOR,
     lists::BY_AUTHOR_AND_TAG,
+    lists::NEWEST,
     lists::FEED,
     tagging::INSERT,
     tagging::DELETE,

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use axum::{
     extract::State,
     http::StatusCode,
@@ -6,11 +8,11 @@ use axum::{
 use magnitude_chassis::{ApiError, Idempotency, Path, answer};
 use magnitude_contract::accounts::{Profile, ProfileAnswer, ProfileBody};
 use magnitude_ids::Id;
-use magnitude_jobs::{Job, JobError, enqueue, run_now};
+use magnitude_jobs::{Job, JobError, enqueue, record_voids, run_now};
 use magnitude_session::SignedIn;
 use magnitude_sharding::{Answer, Begun, Committed, Error, WriteId};
 
-use crate::{App, jobs::MirrorFollow, store::follows};
+use crate::{App, jobs::MirrorFollow, keyspaces, store::follows};
 
 /// `POST /api/profiles/{username}/follow`. Idempotent; a body is not read, whatever it says it is. What may be wrong with the
 /// path or the key is looked at late, since 401 and 404 are decided before 422.
@@ -32,13 +34,14 @@ pub async fn unfollow(State(app): State<App>, signed_in: SignedIn, username: Res
 }
 
 /// Asked before the transaction begins: none stays open during a call.
-async fn followee(app: &App, username: Result<Path<String>, ApiError>) -> Result<Profile, ApiError> {
+async fn followee(app: &App, username: Result<Path<String>, ApiError>) -> Result<Arc<Profile>, ApiError> {
     let not_found = || ApiError::not_found("profile");
     let Path(username) = username.map_err(|_| not_found())?;
-    app.accounts.by_username(&username).await.map_err(ApiError::unavailable)?.ok_or_else(not_found)
+    let accounts = app.accounts.through(&app.cache.skipping_copies());
+    accounts.by_username(&username).await.map_err(ApiError::unavailable)?.ok_or_else(not_found)
 }
 
-async fn change(app: &App, follower: Id, followee: Profile, active: bool, id: &WriteId) -> Result<Response, ApiError> {
+async fn change(app: &App, follower: Id, followee: Arc<Profile>, active: bool, id: &WriteId) -> Result<Response, ApiError> {
     if followee.id == follower {
         return Err(ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "username", "must not be your own"));
     }
@@ -50,19 +53,21 @@ async fn change(app: &App, follower: Id, followee: Profile, active: bool, id: &W
         }
     };
     let version = follows::set(&mut write, follower, followee.id, active).await?;
-    let profile = ProfileAnswer { profile: ProfileBody::new(followee.clone(), active) };
+    let profile = ProfileAnswer { profile: ProfileBody::new(&followee, active) };
     let body = serde_json::to_string(&profile).map_err(ApiError::internal)?;
     write.keep_answer(200, &body).await?;
     if let Some(version) = version {
         // The truth and the job of its mirror, in one transaction.
         let mirror = MirrorFollow { follower, followee: followee.id, active, version };
         let mirror = enqueue(&mut write, MirrorFollow::KIND, mirror).await?;
-        app.cache.wrote(&write.commit().await?, &[]).await;
+        let voids = keyspaces::voids(follower, followee.id, version);
+        record_voids(&mut write, &voids).await?;
+        app.cache.wrote(&write.commit().await?, &voids).await;
         run_now(&app.shards, app, mirror).await;
     } else {
-        // Also when nothing changed: another request may just have committed the same and not yet raised the stamp.
-        app.cache.wrote(&write.commit().await?, &[]).await;
-        mirror_again(app, follower, followee.id).await?;
+        // Also when nothing changed: another request may just have committed the same and not yet told of it.
+        write.commit().await?;
+        tell_again(app, follower, followee.id).await?;
     }
     Ok(answer(Answer { status: 200, body }).into_response())
 }
@@ -72,14 +77,10 @@ async fn change(app: &App, follower: Id, followee: Profile, active: bool, id: &W
 async fn tell_again(app: &App, follower: Id, followee: Id) -> Result<(), Error> {
     let bucket = follower.bucket();
     let stamp = app.shards.current_stamp(bucket).await?;
-    app.cache.wrote(&Committed { bucket, stamp }, &[]).await;
-    mirror_again(app, follower, followee).await
-}
-
-/// For a request that found nothing left to do: the one that did it may have died before it mirrored it, and its job makes that
-/// good only a second later. Behind a mirror that fails here stands that job still.
-async fn mirror_again(app: &App, follower: Id, followee: Id) -> Result<(), Error> {
     let Some((active, version)) = follows::find(&app.shards, follower, followee).await? else { return Ok(()) };
+    app.cache.wrote(&Committed { bucket, stamp }, &keyspaces::voids(follower, followee, version)).await;
+    // The one that did it may have died before it mirrored it, and its job makes that good only a second later. Behind a mirror that
+    // fails here stands that job still.
     let mirror = MirrorFollow { follower, followee, active, version };
     if let Err(JobError::Retry(error) | JobError::GiveUp(error)) = mirror.run(app).await {
         tracing::warn!(error = %format_args!("{error:#}"), "a follow was not mirrored again");

@@ -1,15 +1,36 @@
 use axum::{Json, extract::State};
+use magnitude_cache::Versioned;
 use magnitude_chassis::ApiError;
 use magnitude_contract::social::{Followed, FollowingCall, FollowsCall};
 
-use crate::{App, store::follows};
+use crate::{
+    App,
+    keyspaces::{FOLLOW, FOLLOWED, follow_key},
+    store::follows,
+};
 
-/// Which of these users the viewer follows: one statement, however many they are.
+/// Which of these users the viewer follows: one statement for those that are not cached, however many they are.
 pub async fn follows(State(app): State<App>, Json(call): Json<FollowsCall>) -> Result<Json<Followed>, ApiError> {
-    Ok(Json(Followed { ids: follows::among(&app.shards, &app.cache, call.viewer, &call.ids).await? }))
+    let keys: Vec<_> = call.ids.iter().map(|id| follow_key(call.viewer, *id)).collect();
+    let cache = app.cache.skipping_copies();
+    let found = cache.get_many(&FOLLOW, &keys, async |missed, _| {
+        let wanted: Vec<_> = missed.iter().map(|index| call.ids[*index]).collect();
+        let freshness = cache.freshness(call.viewer.bucket()).await;
+        let among = follows::among(&app.shards, freshness, call.viewer, &wanted).await?;
+        // Who was never followed has no row: the state before the first version.
+        let state = |index: &usize| among.get(&call.ids[*index]).copied().unwrap_or((false, 0));
+        let found = missed.iter().map(|index| (*index, state(index)));
+        Ok::<_, ApiError>(found.map(|(index, (active, version))| (index, Versioned::new(version, active))).collect())
+    });
+    let followed = call.ids.iter().zip(found.await?).filter(|(_, follows)| follows.as_deref() == Some(&true));
+    Ok(Json(Followed { ids: followed.map(|(id, _)| *id).collect() }))
 }
 
 /// Everybody whom the reader follows.
 pub async fn following(State(app): State<App>, Json(call): Json<FollowingCall>) -> Result<Json<Followed>, ApiError> {
-    Ok(Json(Followed { ids: follows::all(&app.shards, &app.cache, call.reader).await? }))
+    let cache = app.cache.skipping_copies();
+    let found = cache.get(&FOLLOWED, call.reader.bucket(), call.reader, async |freshness| {
+        Ok::<_, ApiError>(Some(Versioned::unversioned(follows::all(&app.shards, freshness, call.reader).await?)))
+    });
+    Ok(Json(Followed { ids: found.await?.map(|ids| (*ids).clone()).unwrap_or_default() }))
 }

@@ -1,4 +1,5 @@
-use magnitude_cache::Cache;
+use std::collections::HashMap;
+
 use magnitude_ids::Id;
 use magnitude_sharding::{Error, Freshness, Shards, Write};
 use sqlx::PgConnection;
@@ -21,20 +22,19 @@ pub async fn find(shards: &Shards, follower: Id, followee: Id) -> Result<Option<
     shards.fetch_optional(follower.bucket(), Freshness::Primary, FIND, bind).await
 }
 
-/// Which of `candidates` the viewer follows: one statement, however many they are.
-pub async fn among(shards: &Shards, cache: &Cache, viewer: Id, candidates: &[Id]) -> Result<Vec<Id>, Error> {
+/// Which of `candidates` the viewer has ever followed, whether that is so now, and its version: one statement, however many they are.
+pub async fn among(shards: &Shards, freshness: Freshness, viewer: Id, candidates: &[Id]) -> Result<HashMap<Id, (bool, i64)>, Error> {
     if candidates.is_empty() {
-        return Ok(Vec::new());
+        return Ok(HashMap::new());
     }
-    let freshness = cache.freshness(viewer.bucket()).await;
     let numbers: Vec<i64> = candidates.iter().map(|id| id.as_i64()).collect();
-    let rows = shards.fetch_all(viewer.bucket(), freshness, AMONG, |q| q.bind(viewer.as_i64()).bind(numbers.as_slice())).await?;
-    Ok(ids(rows))
+    let bind = |q: magnitude_sharding::Binds| q.bind(viewer.as_i64()).bind(numbers.as_slice());
+    let rows: Vec<(i64, bool, i64)> = shards.fetch_all(viewer.bucket(), freshness, AMONG, bind).await?;
+    Ok(rows.into_iter().filter_map(|(id, active, version)| Some((Id::from_i64(id)?, (active, version)))).collect())
 }
 
 /// Everybody whom the reader follows.
-pub async fn all(shards: &Shards, cache: &Cache, reader: Id) -> Result<Vec<Id>, Error> {
-    let freshness = cache.freshness(reader.bucket()).await;
+pub async fn all(shards: &Shards, freshness: Freshness, reader: Id) -> Result<Vec<Id>, Error> {
     let rows = shards.fetch_all(reader.bucket(), freshness, ALL, |q| q.bind(reader.as_i64())).await?;
     Ok(ids(rows))
 }
@@ -60,8 +60,8 @@ pub(crate) const FIND: &str = "
     where bucket = $1 and (select sharding.owns($1, $2)) and follower = $3 and followee = $4";
 
 pub(crate) const AMONG: &str = "
-    select followee from follows
-    where bucket = $1 and (select sharding.owns($1, $2)) and follower = $3 and followee = any($4) and active";
+    select followee, active, version from follows
+    where bucket = $1 and (select sharding.owns($1, $2)) and follower = $3 and followee = any($4)";
 
 pub(crate) const ALL: &str = "
     select followee from follows

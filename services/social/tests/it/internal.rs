@@ -10,7 +10,7 @@ async fn a_follow_shows_in_the_next_call() {
     for _ in 0..10 {
         app.follow(&app.ann, "bob").await;
         assert_eq!(app.social.follows(app.ann.id(), &asked).await.unwrap(), HashSet::from([app.bob.id()]));
-        assert_eq!(app.social.following(app.ann.id()).await.unwrap(), [app.bob.id()]);
+        assert_eq!(*app.social.following(app.ann.id()).await.unwrap(), [app.bob.id()]);
 
         app.unfollow(&app.ann, "bob").await;
         assert!(app.social.follows(app.ann.id(), &asked).await.unwrap().is_empty());
