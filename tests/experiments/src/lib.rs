@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+pub mod cache_loss;
 pub mod check;
 pub mod claims;
 mod crash;
@@ -15,4 +16,6 @@ pub mod reshard;
 pub mod reshard_crash;
 pub mod resharding;
 pub mod run;
+pub mod staleness;
+pub mod stampede;
 pub mod wait;

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use clap::{Parser, Subcommand};
-use magnitude_experiments::{claims, failover, replica, reshard_crash, resharding, run::Options};
+use magnitude_experiments::{cache_loss, claims, failover, replica, reshard_crash, resharding, run::Options, staleness, stampede};
 
 #[derive(Parser)]
 #[command(name = "experiment", about = "Breaks the running stack on purpose and measures what its clients notice")]
@@ -22,6 +22,14 @@ enum Claim {
     Failover(Options),
     /// Buckets move to another shard while everybody writes
     Resharding(Options),
+    /// Clients of several processes miss one key at once
+    Stampede(Options),
+    #[command(hide = true)]
+    StampedeClients(stampede::Clients),
+    /// Readers, writers, evictions, flushes and a lagging replica race
+    Staleness(Options),
+    /// Cache nodes die and come back
+    CacheLoss(Options),
     /// The command that moves buckets is killed at every step
     ReshardCrash(Options),
 }
@@ -37,6 +45,10 @@ async fn main() -> anyhow::Result<()> {
         Claim::Replica(options) => replica::run(&options).await,
         Claim::Failover(options) => failover::run(&options).await,
         Claim::Resharding(options) => resharding::run(&options).await,
+        Claim::Stampede(options) => stampede::run(&options).await,
+        Claim::StampedeClients(clients) => clients.run().await,
+        Claim::Staleness(options) => staleness::run(&options).await,
+        Claim::CacheLoss(options) => cache_loss::run(&options).await,
         Claim::ReshardCrash(options) => reshard_crash::run(&options).await,
     }
 }

@@ -119,6 +119,11 @@ impl Run {
         self.figures.push(figure);
     }
 
+    /// What must never happen was seen.
+    pub fn violated(&mut self, sentence: &str) {
+        self.violations.push(sentence.to_owned());
+    }
+
     /// What a checker found becomes a figure whose goal is none.
     pub fn found(&mut self, found: Found) {
         self.figure(Figure::none_of(format!("violations: {}", found.checker), found.violations.len()));
@@ -164,6 +169,11 @@ fn verdict(faults: usize, violations: usize) -> anyhow::Result<()> {
     ensure!(faults > 0, "no fault was injected: the run proves nothing");
     ensure!(violations == 0, "{violations} violations");
     Ok(())
+}
+
+/// The stack that this process is told of.
+pub fn described() -> anyhow::Result<Stack> {
+    Stack::read(&folder().join("test.json"))
 }
 
 /// Beside the description that tests are given, else where `stack` looks.

@@ -35,6 +35,7 @@ impl TestApp {
         let mut settings = settings(&cluster, others.url.clone());
         let connected = cluster.connect().await;
         let app = App::new(&settings, connected.shards.clone()).expect("the settings are right");
+        others.cache_profiles(&settings.cache, connected.shards.clone(), &[&ann, &bob]).await;
         let cache = Proxy::to(&settings.cache.nodes[0]).await.expect("a port is free");
         settings.cache.nodes = vec![cache.address()];
         let running = Running::start::<Articles>(settings).await.expect("the service starts");

@@ -1,5 +1,6 @@
 //! The articles service on two real shards, with stand-ins for accounts and social, and the statements of its `store`.
 
+mod answers;
 mod app;
 mod changes;
 mod favorites;

@@ -7,12 +7,16 @@ use std::sync::{
 
 use axum::{Json, Router, extract::State, http::StatusCode, routing::post};
 use chrono::{TimeDelta, Utc};
+use magnitude_cache::{Cache, Versioned};
 use magnitude_contract::{
-    accounts::{BY_USERNAME, ByUsername, ByUsernameCall, PROFILES, Profile, Profiles, ProfilesCall, SESSION, SessionAnswer, SessionCall},
+    accounts::{
+        BY_USERNAME, ByUsername, ByUsernameCall, PROFILE, PROFILES, Profile, Profiles, ProfilesCall, SESSION, SessionAnswer, SessionCall,
+    },
     social::{FOLLOWING, FOLLOWS, Followed},
 };
 use magnitude_ids::{Bucket, Id};
 use magnitude_session::{Session, Token};
+use magnitude_sharding::{Error, Shards};
 use tokio::{net::TcpListener, task::JoinHandle};
 
 /// A user who is signed in.
@@ -66,6 +70,15 @@ impl Others {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
         let url = format!("http://{}", listener.local_addr().expect("it is bound"));
         Self { url, away, serve: tokio::spawn(async move { axum::serve(listener, router).await.expect("it serves") }) }
+    }
+
+    /// Fills the cache with profiles, as accounts does.
+    pub async fn cache_profiles(&self, settings: &magnitude_redis::Settings, shards: Shards, users: &[&User]) {
+        let cache = Cache::new(settings, "accounts", shards).expect("the settings are right");
+        for user in users {
+            let found = async |_| Ok::<_, Error>(Some(Versioned::new(1, user.profile.clone())));
+            cache.get(&PROFILE, user.id().bucket(), user.id(), found).await.expect("the cache is there");
+        }
     }
 
     /// From now on nobody's profile is told.

@@ -1,0 +1,124 @@
+//! Answers that the client has, and answers that this process has.
+
+use std::time::{Duration, Instant};
+
+use magnitude_kit::eventually;
+use reqwest::{Method, StatusCode};
+use serde_json::json;
+
+use crate::app::{TestApp, send};
+
+impl TestApp {
+    /// The status and the tag of an answer, for a client that has the one with the tag `known`.
+    async fn tag(&self, path: &str, known: Option<&str>) -> (StatusCode, String) {
+        let mut request = self.request(Method::GET, path);
+        if let Some(known) = known {
+            request = request.header("if-none-match", known);
+        }
+        let answer = request.send().await.expect("the service answers");
+        let tag = answer.headers()["etag"].to_str().expect("a tag is text").to_owned();
+        let (status, body) = (answer.status(), answer.bytes().await.expect("the body arrives"));
+        assert_eq!(body.is_empty(), status == StatusCode::NOT_MODIFIED);
+        (status, tag)
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_has_the_answer_is_told_so_until_it_changes() {
+    let test = TestApp::new().await;
+    let slug = test.publish(&test.ann, &["tagged"]).await;
+    for path in [format!("/articles/{slug}"), "/articles".to_owned(), "/articles?tag=tagged".to_owned()] {
+        let (status, tag) = test.tag(&path, None).await;
+        assert_eq!(status, StatusCode::OK);
+        assert_eq!(test.tag(&path, Some(&tag)).await, (StatusCode::NOT_MODIFIED, tag.clone()), "{path}");
+
+        test.update(&test.ann, &slug, json!({ "description": format!("changed after {path}") })).await;
+        let (status, changed) = test.tag(&path, Some(&tag)).await;
+        assert_eq!(status, StatusCode::OK, "{path}");
+        assert_ne!(changed, tag);
+
+        send(test.favorite(&test.bob, &slug)).await;
+        assert_ne!(test.tag(&path, None).await.1, changed, "{path}");
+        send(test.signed(Method::DELETE, &format!("/articles/{slug}/favorite"), &test.bob)).await;
+    }
+}
+
+#[tokio::test]
+async fn comments_tags_and_pages_show_each_change_at_once() {
+    let test = TestApp::new().await;
+    let slug = test.publish(&test.ann, &["first"]).await;
+    let path = format!("/articles/{slug}/comments");
+    assert_eq!(test.get(&path).await.1["comments"].as_array().map(Vec::len), Some(0));
+    assert_eq!(test.get("/tags").await.1["tags"], json!(["first"]));
+    assert_eq!(test.list("author=ann").await.1, 1);
+
+    let comment = json!({ "comment": { "body": "well said" } });
+    let (_, made) = send(test.signed(Method::POST, &path, &test.bob).json(&comment)).await;
+    assert_eq!(test.get(&path).await.1["comments"].as_array().map(Vec::len), Some(1));
+    let id = made["comment"]["id"].as_u64().expect("a comment has an id");
+    send(test.signed(Method::DELETE, &format!("{path}/{id}"), &test.bob)).await;
+    assert_eq!(test.get(&path).await.1["comments"].as_array().map(Vec::len), Some(0));
+
+    test.update(&test.ann, &slug, json!({ "tagList": ["second"] })).await;
+    assert_eq!(test.get("/tags").await.1["tags"], json!(["second"]));
+    assert_eq!(test.list("tag=first").await.1, 0);
+    assert_eq!(test.list("tag=second").await.1, 1);
+    assert_eq!(test.list("author=ann&tag=first").await.1, 0);
+
+    test.delete(&test.ann, &slug).await;
+    assert_eq!(test.list("author=ann").await.1, 0);
+    assert_eq!(test.list("").await.1, 0);
+    assert_eq!(test.get("/tags").await.1["tags"], json!([]));
+}
+
+#[tokio::test]
+async fn what_is_asked_for_often_is_kept_and_a_change_ends_it() {
+    let test = TestApp::new().await;
+    let (hot, cold) = (test.publish(&test.ann, &[]).await, test.publish(&test.ann, &[]).await);
+    let (hot, cold) = (format!("/articles/{hot}"), format!("/articles/{cold}"));
+    test.get(&cold).await;
+
+    eventually("it is kept", async || {
+        test.cache.heal();
+        for _ in 0..100 {
+            test.get(&hot).await;
+        }
+        // Nothing but what is kept can answer now.
+        test.cache.freeze();
+        test.get(&hot).await.0 == StatusCode::OK
+    })
+    .await;
+    test.others.accounts_goes_away();
+    assert_eq!(test.get(&cold).await.0, StatusCode::SERVICE_UNAVAILABLE);
+    let begun = Instant::now();
+    eventually("it is no answer after a second", async || test.get(&hot).await.0 == StatusCode::SERVICE_UNAVAILABLE).await;
+    assert!(begun.elapsed() < Duration::from_millis(1_500), "{:?}", begun.elapsed());
+}
+
+#[tokio::test]
+async fn a_change_shows_to_all_though_the_answer_was_kept() {
+    let test = TestApp::new().await;
+    let slug = test.publish(&test.ann, &[]).await;
+    for _ in 0..100 {
+        assert_eq!(test.body(&slug).await, "first");
+    }
+
+    test.update(&test.ann, &slug, json!({ "body": "second" })).await;
+
+    // The writer's own process: at once.
+    assert_eq!(test.body(&slug).await, "second");
+}
+
+#[tokio::test]
+async fn an_answer_to_a_session_is_kept_for_nobody() {
+    let test = TestApp::new().await;
+    let slug = test.publish(&test.ann, &[]).await;
+    send(test.favorite(&test.bob, &slug)).await;
+    let path = format!("/articles/{slug}");
+
+    for _ in 0..100 {
+        let (_, seen) = send(test.signed(Method::GET, &path, &test.bob)).await;
+        assert_eq!(seen["article"]["favorited"], true);
+        assert_eq!(test.get(&path).await.1["article"]["favorited"], false);
+    }
+}

@@ -1,0 +1,92 @@
+use std::time::Duration;
+
+use anyhow::Context;
+use magnitude_redis::Redis;
+use rand::{RngExt, rngs::StdRng, seq::IndexedRandom};
+use tokio::time::{Instant, sleep};
+
+use super::board::Board;
+use crate::{fault, run::Run};
+
+/// Between two disturbances.
+const CALM: Duration = Duration::from_secs(1);
+/// How long one lasts that lasts.
+const LASTS: Duration = Duration::from_secs(2);
+/// Without a write for so long, something else is wrong.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What happens to the cache and the replicas meanwhile.
+#[derive(Clone, Copy, Debug)]
+enum Disturbance {
+    /// Everything in the cache is gone.
+    Flush,
+    /// Half of all entries and stamps are gone.
+    Loss,
+    /// There is room for next to nothing.
+    Evictions,
+    /// A replica receives and does not apply.
+    Lag,
+}
+
+/// Disturbs until so many writes were answered.
+pub async fn until(run: &Run, board: &Board, writes: u64, random: &mut StdRng) -> anyhow::Result<()> {
+    let redis = redis(run)?;
+    let (mut seen, mut moved) = (0, Instant::now());
+    while board.writes() < writes {
+        sleep(CALM).await;
+        if board.writes() > seen {
+            (seen, moved) = (board.writes(), Instant::now());
+        }
+        anyhow::ensure!(moved.elapsed() < PATIENCE, "no write was answered for {PATIENCE:?}");
+        let all = [Disturbance::Flush, Disturbance::Loss, Disturbance::Evictions, Disturbance::Lag];
+        let disturbance = *all.choose(random).context("there are some")?;
+        run.fault(&format!("{seen} writes; {disturbance:?}"));
+        match disturbance {
+            Disturbance::Flush => command(&redis, &["FLUSHALL"]).await?,
+            Disturbance::Loss => lose_half(&redis).await?,
+            Disturbance::Evictions => evict(&redis).await?,
+            Disturbance::Lag => lag(run, random).await?,
+        }
+    }
+    Ok(())
+}
+
+fn redis(run: &Run) -> anyhow::Result<Redis> {
+    let stack = run.stack()?;
+    let nodes = vec![stack.cache];
+    Redis::new(&magnitude_redis::Settings { nodes, password: stack.redis_password, timeout_ms: 5_000, prefix: String::new() })
+}
+
+async fn command(redis: &Redis, words: &[&str]) -> anyhow::Result<()> {
+    for node in redis.nodes() {
+        let mut pipeline = redis::pipe();
+        let command = pipeline.cmd(words[0]);
+        for word in &words[1..] {
+            command.arg(*word);
+        }
+        command.ignore();
+        node.run::<()>(&pipeline).await?;
+    }
+    Ok(())
+}
+
+/// Stamps and entries alike: what is absent proves nothing.
+async fn lose_half(redis: &Redis) -> anyhow::Result<()> {
+    let script = "for i, key in ipairs(redis.call('KEYS', '*')) do if i % 2 == 0 then redis.call('DEL', key) end end return 1";
+    command(redis, &["EVAL", script, "0"]).await
+}
+
+async fn evict(redis: &Redis) -> anyhow::Result<()> {
+    command(redis, &["CONFIG", "SET", "maxmemory", "2mb"]).await?;
+    sleep(LASTS).await;
+    command(redis, &["CONFIG", "SET", "maxmemory", "256mb"]).await
+}
+
+async fn lag(run: &Run, random: &mut StdRng) -> anyhow::Result<()> {
+    let shard = run.databases()?.shards().choose(random).context("there are shards")?.clone();
+    let leader = fault::leader(run, &shard).await?;
+    let node = fault::standby(run, &shard, &leader, random.random_range(0..100)).await?;
+    fault::replay(run, &node, "pg_wal_replay_pause()").await?;
+    sleep(LASTS).await;
+    fault::replay(run, &node, "pg_wal_replay_resume()").await
+}
