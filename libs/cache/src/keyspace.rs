@@ -44,6 +44,17 @@ pub struct Void {
     pub(crate) mark: u64,
 }
 
+impl Void {
+    pub fn bucket(&self) -> Bucket {
+        self.bucket
+    }
+
+    /// The keyspace's name and the key in it.
+    pub fn place(&self) -> (&str, &str) {
+        self.key.split_once(':').unwrap_or((&self.key, ""))
+    }
+}
+
 /// A key of a keyspace, and where it lives.
 #[derive(Clone, Debug)]
 pub(crate) struct Key {

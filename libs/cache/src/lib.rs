@@ -8,6 +8,7 @@ mod hot;
 mod keyspace;
 mod lead;
 mod lease;
+mod look;
 mod read;
 mod recording;
 mod repair;

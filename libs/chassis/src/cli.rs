@@ -24,6 +24,8 @@ struct Arguments {
 enum Role {
     /// Serves until it is told to stop (SIGTERM, SIGINT), then drains.
     Serve,
+    /// Compares what the service's caches hold with its databases, until it is told to stop.
+    CheckCache,
     /// Brings the databases to the schema that this binary needs.
     Migrate,
     /// Moves buckets between shards while traffic runs.
@@ -37,7 +39,7 @@ enum Role {
     Healthcheck,
 }
 
-/// `<service> serve|migrate|settings|healthcheck [--settings FILE]`. Parses the command line of this process, so call it from
+/// `<service> serve|check-cache|migrate|reshard|settings|healthcheck [--settings FILE]`. Parses the command line of this process, so call it from
 /// `main` and return what it returns.
 pub fn run<S: Service>(_: S) -> ExitCode {
     let matches = Arguments::command().name(S::NAME).bin_name(S::NAME).get_matches();
@@ -68,9 +70,10 @@ fn play<S: Service>(arguments: Arguments) -> anyhow::Result<()> {
             telemetry::init(S::NAME, settings.telemetry());
             runtime.block_on(S::reshard(settings, order))
         }
-        _ => {
+        role => {
             telemetry::init(S::NAME, settings.telemetry());
-            let outcome = runtime.block_on(serve::<S>(settings));
+            let checks = matches!(role, Role::CheckCache);
+            let outcome = runtime.block_on(serve::<S>(settings, checks));
             // Blocking work that does not end must not keep the process.
             runtime.shutdown_timeout(Duration::from_secs(1));
             outcome
@@ -83,10 +86,11 @@ fn environment() -> impl Iterator<Item = (String, String)> {
     std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
 }
 
-async fn serve<S: Service>(settings: S::Settings) -> anyhow::Result<()> {
+async fn serve<S: Service>(settings: S::Settings, checks: bool) -> anyhow::Result<()> {
     let mut signals = Signals::new()?;
+    let start = async { if checks { Running::start_checker::<S>(settings).await } else { Running::start::<S>(settings).await } };
     let running = tokio::select! {
-        started = Running::start::<S>(settings) => started.context("the service could not start")?,
+        started = start => started.context("the service could not start")?,
         () = signals.next() => {
             tracing::info!("told to stop before it was ready");
             return Ok(());

@@ -14,6 +14,11 @@ pub trait Service: Send + Sync + 'static {
     /// Connects and returns its routers; the process is ready once this returned.
     fn start(settings: Self::Settings, tasks: Tasks) -> impl Future<Output = anyhow::Result<Routers>> + Send;
 
+    /// Connects and returns what the checker of the service's cache serves, if it has one; it has no public routes.
+    fn check_cache(_settings: Self::Settings, _tasks: Tasks) -> impl Future<Output = anyhow::Result<Routers>> + Send {
+        async { anyhow::bail!("{} has no checker of its cache", Self::NAME) }
+    }
+
     /// Brings the service's databases to the schema that this binary needs.
     fn migrate(settings: Self::Settings) -> impl Future<Output = anyhow::Result<()>> + Send;
 

@@ -48,12 +48,12 @@ const ADVANCE: &str = "
     where c.name = $1 and c.holder = $2 and (last.xid, last.seq) > (c.xid, c.seq)
     returning true";
 
-/// What all cursors have passed.
+/// What all cursors have passed, or nobody has read for an hour: what caches hold has expired by then.
 const FORGET: &str = "
     delete from jobs.events e using (
         select e.bucket, e.id from jobs.events e join sharding.buckets b using (bucket)
-        where b.state = 'owned' and not exists (select from jobs.cursors c where (c.xid, c.seq) < (e.xid, e.seq))
-          and exists (select from jobs.cursors)
+        where b.state = 'owned' and (e.created_at < now() - interval '1 hour'
+            or not exists (select from jobs.cursors c where (c.xid, c.seq) < (e.xid, e.seq)))
         order by e.xid, e.seq limit 1000) old
     where e.bucket = old.bucket and e.id = old.id and sharding.guard(old.bucket)
     returning true";

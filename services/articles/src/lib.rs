@@ -1,6 +1,7 @@
 //! Articles, tags, comments, favorites, lists and the feed: the table of contents.
 
 pub mod article;
+pub mod check;
 mod fields;
 pub mod jobs;
 pub mod keyspaces;
@@ -89,7 +90,14 @@ impl Service for Articles {
         tasks.spawn("cache", app.cache.repair(tasks.stop()));
         tasks.spawn("events", revoid(app.clone(), tasks.stop()));
         tasks.spawn("jobs", jobs().sweep(shards, app.clone(), tasks.stop()));
-        Ok(Routers { public: routes::public(app, settings.bench), internal: axum::Router::new() })
+        Ok(Routers { public: routes::public(app.clone(), settings.bench), internal: routes::internal(app) })
+    }
+
+    async fn check_cache(settings: Settings, tasks: Tasks) -> anyhow::Result<Routers> {
+        let (shards, watch) = Shards::connect(&settings.database, &settings.shards, tasks.stop())?;
+        tasks.spawn("shards", watch);
+        shards.ready().await?;
+        check::start(&settings, App::new(&settings, shards)?, &tasks).await
     }
 
     async fn migrate(settings: Settings) -> anyhow::Result<()> {

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use serde::Serialize;
+use magnitude_ids::Bucket;
+use serde::{Deserialize, Serialize};
 
-use crate::{Timestamp, accounts::ProfileBody};
+use crate::{CallError, Settings, Timestamp, accounts::ProfileBody, call::Caller};
 
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -60,4 +61,33 @@ pub struct CommentsAnswer {
 #[derive(Clone, Debug, Serialize)]
 pub struct TagsAnswer {
     pub tags: Vec<String>,
+}
+
+pub const COPIED: &str = "/internal/articles/copied";
+
+/// A key of one of the service's keyspaces.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct CopiedCall {
+    pub bucket: Bucket,
+    pub keyspace: String,
+    pub key: String,
+}
+
+/// What the instance that was asked would answer with from its own copies; nothing if it has none.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Copied {
+    pub copy: Option<serde_json::Value>,
+}
+
+#[derive(Clone)]
+pub struct ArticlesClient(Caller);
+
+impl ArticlesClient {
+    pub fn new(settings: &Settings) -> anyhow::Result<Self> {
+        Caller::new(settings).map(Self)
+    }
+
+    pub async fn copied(&self, call: &CopiedCall) -> Result<Copied, CallError> {
+        self.0.post(COPIED, call).await
+    }
 }

@@ -38,6 +38,19 @@ impl Running {
     /// Probes are answered from the start, requests once the service returned its routers.
     pub async fn start<S: Service>(settings: S::Settings) -> anyhow::Result<Self> {
         let http = settings.http().clone();
+        Self::begin(http, |tasks| S::start(settings, tasks)).await
+    }
+
+    /// The same for the checker of the service's cache.
+    pub async fn start_checker<S: Service>(settings: S::Settings) -> anyhow::Result<Self> {
+        let http = settings.http().clone();
+        Self::begin(http, |tasks| S::check_cache(settings, tasks)).await
+    }
+
+    async fn begin<F: Future<Output = anyhow::Result<Routers>>>(
+        http: HttpSettings,
+        start: impl FnOnce(Tasks) -> F,
+    ) -> anyhow::Result<Self> {
         let (stop, abort, close) = (CancellationToken::new(), CancellationToken::new(), CancellationToken::new());
         let guard = abort.clone().drop_guard();
         let (public_socket, public) = bind(http.public).context("http.public")?;
@@ -57,7 +70,7 @@ impl Running {
 
         let tasks = Tasks::new();
         tasks.spawn("metrics upkeep", upkeep(tasks.stop()));
-        let Routers { public: api, internal } = match S::start(settings, tasks.clone()).await {
+        let Routers { public: api, internal } = match start(tasks.clone()).await {
             Ok(routers) => routers,
             Err(error) => {
                 tasks.abort();

@@ -4,6 +4,7 @@ mod articles;
 mod comments;
 mod constants;
 mod favorites;
+mod internal;
 mod lists;
 mod tags;
 
@@ -30,6 +31,11 @@ pub fn public(app: App, bench: Bench) -> Router {
         .with_state(app);
     let router = Answers::default().around(router);
     if bench.constants { router.merge(constants::routes()) } else { router }
+}
+
+/// What other processes ask.
+pub fn internal(app: App) -> Router {
+    Router::new().route(magnitude_contract::articles::COPIED, post(internal::copied)).with_state(app)
 }
 
 /// What stands in a path for an article. One that is not even text names none, which is told after a missing token.

@@ -67,6 +67,11 @@ impl TestApp {
         body["article"]["slug"].as_str().expect("an article has a slug").to_owned()
     }
 
+    /// How other processes reach the instance.
+    pub fn internal(&self) -> magnitude_contract::Settings {
+        magnitude_contract::Settings { url: format!("http://{}", self.running.operator()), timeout_ms: 5_000 }
+    }
+
     pub async fn update(&self, author: &User, slug: &str, changes: Value) -> (StatusCode, Value) {
         send(self.signed(Method::PUT, &format!("/articles/{slug}"), author).json(&json!({ "article": changes }))).await
     }

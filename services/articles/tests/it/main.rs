@@ -3,6 +3,7 @@
 mod answers;
 mod app;
 mod changes;
+mod check;
 mod favorites;
 mod jobs;
 mod lists;
