@@ -6,6 +6,7 @@ mod keyspaces;
 pub mod names;
 mod password;
 mod people;
+mod revocations;
 mod routes;
 mod sessions;
 pub mod settings;
@@ -17,7 +18,8 @@ use magnitude_cache::Cache;
 use magnitude_chassis::{Routers, Service, Tasks};
 use magnitude_contract::{accounts::AccountsClient, social::SocialClient};
 use magnitude_jobs::Jobs;
-use magnitude_session::Sessions;
+use magnitude_limit::{Limiter, limit_writes};
+use magnitude_session::{Sessions, mark_writes};
 use magnitude_sharding::{
     Migrations, Shards,
     reshard::{self, Order},
@@ -25,7 +27,11 @@ use magnitude_sharding::{
 
 pub use settings::Settings;
 
-use crate::{password::Passwords, sessions::SessionTable, settings::SessionLife};
+use crate::{
+    password::Passwords,
+    sessions::SessionTable,
+    settings::{SessionLife, SignIn},
+};
 
 /// What every handler and job has at hand.
 #[derive(Clone)]
@@ -34,8 +40,10 @@ pub struct App {
     pub cache: Cache,
     pub sessions: Sessions,
     pub social: SocialClient,
+    pub limiter: Limiter,
     passwords: Passwords,
     session_life: SessionLife,
+    sign_in: SignIn,
 }
 
 impl App {
@@ -45,9 +53,11 @@ impl App {
         Ok(Self {
             cache: Cache::new(&settings.cache, Accounts::NAME, shards.clone())?,
             sessions: Sessions::new(&settings.sessions, table)?,
+            limiter: Limiter::new(&settings.sessions, Accounts::NAME, settings.limits)?,
             social: SocialClient::new(&settings.internal)?,
             passwords: Passwords::new(settings.passwords)?,
             session_life: settings.session_life,
+            sign_in: settings.sign_in,
             shards,
         })
     }
@@ -75,9 +85,13 @@ impl Service for Accounts {
 
         let app = App::new(&settings, shards.clone())?;
         tasks.spawn("cache", app.cache.repair(tasks.stop()));
+        tasks.spawn("revocations", app.sessions.follow(revocations::logs(&shards), tasks.stop()));
         tasks.spawn("jobs", jobs().sweep(shards, app.clone(), tasks.stop()));
         tasks.spawn("names", sweep::sweep(app.clone(), tasks.stop()));
-        Ok(Routers { public: routes::public(app.clone()), internal: routes::internal(app) })
+        Ok(Routers {
+            public: mark_writes(limit_writes(routes::public(app.clone()), &app.limiter, &app.sessions), &app.sessions),
+            internal: routes::internal(app),
+        })
     }
 
     async fn migrate(settings: Settings) -> anyhow::Result<()> {

@@ -15,7 +15,8 @@ use magnitude_cache::Cache;
 use magnitude_chassis::{Routers, Service, Tasks};
 use magnitude_contract::{accounts::AccountsClient, social::SocialClient};
 use magnitude_jobs::Jobs;
-use magnitude_session::Sessions;
+use magnitude_limit::{Limiter, limit_writes};
+use magnitude_session::{Sessions, mark_writes};
 use magnitude_sharding::{
     Migrations, Shards,
     reshard::{self, Order},
@@ -29,6 +30,7 @@ pub struct App {
     pub shards: Shards,
     pub cache: Cache,
     pub sessions: Sessions,
+    pub limiter: Limiter,
     pub accounts: AccountsClient,
     pub social: SocialClient,
 }
@@ -40,6 +42,7 @@ impl App {
         Ok(Self {
             cache: Cache::new(&settings.cache, Articles::NAME, shards.clone())?,
             sessions: Sessions::new(&settings.sessions, accounts.clone())?,
+            limiter: Limiter::new(&settings.sessions, Articles::NAME, settings.limits)?,
             social: SocialClient::new(&settings.internal)?,
             accounts,
             shards,
@@ -69,8 +72,12 @@ impl Service for Articles {
 
         let app = App::new(&settings, shards.clone())?;
         tasks.spawn("cache", app.cache.repair(tasks.stop()));
+        tasks.spawn("revocations", app.sessions.follow(vec![app.accounts.clone()], tasks.stop()));
         tasks.spawn("jobs", jobs().sweep(shards, app.clone(), tasks.stop()));
-        Ok(Routers { public: routes::public(app, settings.bench), internal: axum::Router::new() })
+        Ok(Routers {
+            public: mark_writes(limit_writes(routes::public(app.clone(), settings.bench), &app.limiter, &app.sessions), &app.sessions),
+            internal: axum::Router::new(),
+        })
     }
 
     async fn migrate(settings: Settings) -> anyhow::Result<()> {

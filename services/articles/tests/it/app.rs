@@ -120,6 +120,8 @@ pub async fn send(request: RequestBuilder) -> (StatusCode, Value) {
     (response.status(), response.json().await.unwrap_or_default())
 }
 
+const UNLIMITED: magnitude_limit::Rate = magnitude_limit::Rate { per_second: 1e6, burst: 1e6 };
+
 fn settings(cluster: &TestCluster, internal: String) -> Settings {
     let (database, shards) = cluster.settings();
     let free_port = "127.0.0.1:0".parse().expect("it is an address");
@@ -139,6 +141,7 @@ fn settings(cluster: &TestCluster, internal: String) -> Settings {
         reshard: magnitude_sharding::reshard::Admin::default(),
         cache: cluster.cache(),
         sessions: cluster.sessions(),
+        limits: magnitude_limit::Settings { instances: 1, factor: 1.0, writes_per_user: UNLIMITED, writes_per_address: UNLIMITED },
         internal: magnitude_contract::Settings { url: internal, timeout_ms: 5_000 },
         bench: Bench { constants: false },
     }
