@@ -22,6 +22,9 @@ const MIGRATE_BOUND: Duration = Duration::from_mins(10);
 /// A shard that does not answer is not waited for longer.
 const ASK_BOUND: Duration = Duration::from_secs(20);
 
+/// Everybody here has one address, and load is meant.
+const UNLIMITED: f64 = 1_000_000.0;
+
 /// What differs from a service's own defaults here.
 #[derive(Serialize)]
 struct Settings {
@@ -29,6 +32,7 @@ struct Settings {
     database: Database,
     cache: Redis,
     sessions: Redis,
+    limits: Limits,
     internal: Internal,
     shards: Vec<Shard>,
 }
@@ -50,6 +54,12 @@ struct Database {
 #[derive(Serialize)]
 struct Redis {
     nodes: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct Limits {
+    instances: usize,
+    factor: f64,
 }
 
 #[derive(Serialize)]
@@ -152,6 +162,7 @@ impl Stack {
             database: Database { user: service.into(), name: service.into(), tls: "disable" },
             cache: redis("cache"),
             sessions: redis("sessions"),
+            limits: Limits { instances: self.group(Kind::Service, service).len().max(1), factor: UNLIMITED },
             internal: Internal { url: self.internal_url()? },
             shards: self.topology.shards.iter().map(|shard| self.shard_settings(&shard.name)).collect(),
         };

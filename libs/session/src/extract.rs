@@ -1,10 +1,10 @@
 use axum::{
     extract::{FromRef, FromRequestParts},
-    http::{HeaderMap, StatusCode, header, request::Parts},
+    http::{Extensions, HeaderMap, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
 
-use crate::{Session, Sessions, Token};
+use crate::{Session, Sessions, Token, TokenHash};
 
 /// A route that needs a session: 401 without one.
 #[derive(Clone, Debug)]
@@ -36,7 +36,7 @@ where
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
         let text = token(&parts.headers)?;
         let token = Token::parse(text).ok_or(Refusal::Invalid)?;
-        let session = resolve(&Sessions::from_ref(state), &token).await?;
+        let session = resolve(&Sessions::from_ref(state), &token, &mut parts.extensions).await?;
         Ok(Self { session: session.ok_or(Refusal::Invalid)?, token })
     }
 }
@@ -49,13 +49,30 @@ where
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
         match token(&parts.headers).ok().and_then(Token::parse) {
-            Some(token) => Ok(Self(resolve(&Sessions::from_ref(state), &token).await?)),
+            Some(token) => Ok(Self(resolve(&Sessions::from_ref(state), &token, &mut parts.extensions).await?)),
             None => Ok(Self(None)),
         }
     }
 }
 
-async fn resolve(sessions: &Sessions, token: &Token) -> Result<Option<Session>, Refusal> {
+/// What was resolved for this request already.
+#[derive(Clone)]
+struct Resolved(TokenHash, Option<Session>);
+
+impl Sessions {
+    /// The session of a request, for layers. The extractors inside do not ask again. Fails when nobody can tell.
+    pub async fn of(&self, headers: &HeaderMap, extensions: &mut Extensions) -> anyhow::Result<Option<Session>> {
+        let Some(token) = token(headers).ok().and_then(Token::parse) else { return Ok(None) };
+        let session = self.resolve(&token).await?;
+        extensions.insert(Resolved(token.hash(), session.clone()));
+        Ok(session)
+    }
+}
+
+async fn resolve(sessions: &Sessions, token: &Token, extensions: &mut Extensions) -> Result<Option<Session>, Refusal> {
+    if let Some(Resolved(_, session)) = extensions.get::<Resolved>().filter(|Resolved(hash, _)| *hash == token.hash()) {
+        return Ok(session.clone());
+    }
     sessions.resolve(token).await.map_err(|error| {
         tracing::warn!(error = %format_args!("{error:#}"), "a session could not be resolved");
         Refusal::Unavailable
@@ -63,7 +80,7 @@ async fn resolve(sessions: &Sessions, token: &Token) -> Result<Option<Session>, 
 }
 
 /// `Authorization: Token <token>` or `Bearer <token>`.
-fn token(headers: &HeaderMap) -> Result<&str, Refusal> {
+pub(crate) fn token(headers: &HeaderMap) -> Result<&str, Refusal> {
     let value = headers.get(header::AUTHORIZATION).ok_or(Refusal::Missing)?;
     let text = value.to_str().map_err(|_| Refusal::Invalid)?;
     let (scheme, token) = text.trim().split_once(' ').ok_or(Refusal::Invalid)?;
@@ -71,8 +88,19 @@ fn token(headers: &HeaderMap) -> Result<&str, Refusal> {
     if known { Ok(token.trim()) } else { Err(Refusal::Invalid) }
 }
 
+impl Refusal {
+    fn reason(self) -> &'static str {
+        match self {
+            Self::Missing => "missing",
+            Self::Invalid => "invalid",
+            Self::Unavailable => "unavailable",
+        }
+    }
+}
+
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
+        metrics::counter!("session_refusals_total", "reason" => self.reason()).increment(1);
         let json = [(header::CONTENT_TYPE, "application/json; charset=utf-8")];
         match self {
             Self::Missing => (StatusCode::UNAUTHORIZED, json, r#"{"errors":{"token":["is missing"]}}"#).into_response(),

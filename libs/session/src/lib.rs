@@ -1,9 +1,16 @@
 #![doc = include_str!("../README.md")]
 
 mod extract;
+mod follow;
+mod lookup;
+mod mark;
+mod revoked;
 mod sessions;
 mod token;
 
 pub use extract::{SignedIn, Viewer};
-pub use sessions::{Lookup, Session, Sessions};
+pub use follow::{News, Revocations};
+pub use lookup::Lookup;
+pub use mark::mark_writes;
+pub use sessions::{Session, Sessions};
 pub use token::{Token, TokenHash};

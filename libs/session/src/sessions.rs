@@ -1,16 +1,18 @@
 use std::{
     collections::HashMap,
     sync::{Arc, LazyLock},
+    time::Duration,
 };
 
 use chrono::{DateTime, Utc};
-use futures_util::future::{BoxFuture, join_all};
-use magnitude_ids::{Bucket, Id};
+use futures_util::future::join_all;
+use magnitude_ids::Id;
 use magnitude_redis::{Down, Redis};
 use redis::{Pipeline, Script};
 use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
 
-use crate::{Token, TokenHash};
+use crate::{Lookup, Token, TokenHash, lookup::DynLookup, revoked::Revoked};
 
 /// A live session as Redis and the other services know it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,21 +21,9 @@ pub struct Session {
     pub id: Id,
     pub user: Id,
     pub expires_at: DateTime<Utc>,
-}
-
-/// Where a session that Redis lost is looked up: accounts' own table, or a call to accounts.
-pub trait Lookup: Send + Sync + 'static {
-    fn find(&self, bucket: Bucket, hash: TokenHash) -> impl Future<Output = anyhow::Result<Option<Session>>> + Send;
-}
-
-trait DynLookup: Send + Sync {
-    fn find(&self, bucket: Bucket, hash: TokenHash) -> BoxFuture<'_, anyhow::Result<Option<Session>>>;
-}
-
-impl<L: Lookup> DynLookup for L {
-    fn find(&self, bucket: Bucket, hash: TokenHash) -> BoxFuture<'_, anyhow::Result<Option<Session>>> {
-        Box::pin(Lookup::find(self, bucket, hash))
-    }
+    /// It wrote a moment ago, or nobody knows: what is cached in a process may be older than that write.
+    #[serde(skip)]
+    pub wrote: bool,
 }
 
 /// Resolves tokens. The extractors find it in the app's state by `FromRef`.
@@ -41,39 +31,52 @@ impl<L: Lookup> DynLookup for L {
 pub struct Sessions {
     redis: Redis,
     lookup: Arc<dyn DynLookup>,
+    pub(crate) revoked: Revoked,
 }
 
 /// What stands for a revoked session: no fill overwrites it, and it outlives every session.
 const REVOKED: &str = "revoked";
 const REVOKED_S: u64 = 90 * 24 * 3600;
-/// A session is looked up again after a day at the latest.
-const KEPT_S: i64 = 24 * 3600;
+/// A session is looked up again after this long at the latest. So long an old copy in Redis may call a revoked one live, and therefore
+/// every process must remember that it is not.
+pub(crate) const KEPT: Duration = Duration::from_mins(10);
+/// No entry of an in-process cache lives longer, so after it none is older than the write.
+pub(crate) const ENTRY: Duration = Duration::from_secs(1);
+/// The mark of a write outlives those entries, and the clocks' and the network's delays.
+const MARK_S: u64 = 2;
 
+/// What Redis holds under a session's key and under its mark's. Bytes: what is no text must not look as if Redis failed.
+type Kept = (Option<Vec<u8>>, Option<Vec<u8>>);
+
+/// MGET takes a value of another type for none, so that it is looked up and overwritten.
 static FILL: LazyLock<Script> = LazyLock::new(|| {
-    Script::new("if redis.call('GET', KEYS[1]) == ARGV[3] then return 0 end redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2]) return 1")
+    Script::new(
+        "if redis.call('MGET', KEYS[1])[1] == ARGV[3] then return 0 end redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2]) return 1",
+    )
 });
 
 impl Sessions {
     pub fn new(settings: &magnitude_redis::Settings, lookup: impl Lookup) -> anyhow::Result<Self> {
-        Ok(Self { redis: Redis::new(settings)?, lookup: Arc::new(lookup) })
+        Ok(Self { redis: Redis::new(settings)?, lookup: Arc::new(lookup), revoked: Revoked::default() })
     }
 
     /// The session of a token; nothing if it is unknown, revoked or expired. Fails when neither Redis nor the look-up can tell.
     pub async fn resolve(&self, token: &Token) -> anyhow::Result<Option<Session>> {
         let hash = token.hash();
-        match self.read(hash).await {
-            Ok(Some(text)) if text == REVOKED => return Ok(None),
-            Ok(Some(text)) => {
-                // What does not decode, after an upgrade, is looked up as if it were lost.
-                if let Ok(session) = serde_json::from_str::<Session>(&text) {
-                    return Ok(live(session));
-                }
-            }
-            Ok(None) => {}
-            Err(error) => tracing::debug!(%error, "a session is looked up without redis"),
+        let (text, wrote) = self.read(hash).await.unwrap_or_else(|error| {
+            tracing::debug!(%error, "a session is looked up without redis");
+            (None, true)
+        });
+        if text.as_deref() == Some(REVOKED.as_bytes()) {
+            return Ok(None);
+        }
+        // What does not decode, after an upgrade, is looked up as if it were lost.
+        let kept = text.filter(|_| self.revoked.is_sure(Instant::now())).and_then(|text| serde_json::from_slice::<Session>(&text).ok());
+        if let Some(session) = kept {
+            return Ok(self.live(hash, &session, wrote));
         }
         metrics::counter!("session_lookups_total").increment(1);
-        let found = self.lookup.find(token.bucket(), hash).await?.and_then(live);
+        let found = self.lookup.find(token.bucket(), hash).await?.and_then(|session| self.live(hash, &session, wrote));
         if let Some(session) = &found {
             self.remember(hash, session).await;
         }
@@ -82,11 +85,11 @@ impl Sessions {
 
     /// Keeps a session in Redis, unless it was revoked. Redis being down is no failure: the look-up answers.
     pub async fn remember(&self, hash: TokenHash, session: &Session) {
-        let left = (session.expires_at - Utc::now()).num_seconds().clamp(1, KEPT_S);
+        let left = (session.expires_at - Utc::now()).to_std().unwrap_or_default().clamp(Duration::from_secs(1), KEPT);
         let text = serde_json::to_string(session).expect("a session serializes");
         let (node, key) = self.place(hash);
         let mut fill = FILL.prepare_invoke();
-        fill.key(key).arg(text).arg(left).arg(REVOKED);
+        fill.key(key).arg(text).arg(left.as_secs()).arg(REVOKED);
         if let Err(error) = self.redis.nodes()[node].script::<i64>(&fill).await {
             tracing::debug!(%error, "a session was not kept in redis");
         }
@@ -103,18 +106,45 @@ impl Sessions {
         Ok(join_all(told).await.into_iter().collect::<Result<(), Down>>()?)
     }
 
-    async fn read(&self, hash: TokenHash) -> Result<Option<String>, Down> {
+    /// After a write of this session that ended just now, before its answer goes out: from then on every instance knows. Where the mark
+    /// cannot be set, the answer waits instead until no in-process cache can hold anything older than the write.
+    pub async fn wrote(&self, hash: TokenHash) {
+        let ended = Instant::now();
+        if let Err(error) = self.mark(hash).await {
+            tracing::debug!(%error, "a write was not marked in redis: its answer waits");
+            metrics::counter!("session_marks_failed_total").increment(1);
+            tokio::time::sleep_until(ended + ENTRY).await;
+        }
+    }
+
+    pub(crate) async fn mark(&self, hash: TokenHash) -> Result<(), Down> {
+        let (node, _) = self.place(hash);
+        self.redis.nodes()[node].run(redis::pipe().set_ex(self.mark_key(hash), 1, MARK_S).ignore()).await
+    }
+
+    /// What Redis holds of a session, and whether it wrote lately, in one round trip.
+    async fn read(&self, hash: TokenHash) -> Result<(Option<Vec<u8>>, bool), Down> {
         let (node, key) = self.place(hash);
-        let (text,): (Option<String>,) = self.redis.nodes()[node].run(redis::pipe().get(key)).await?;
-        Ok(text)
+        let both = [key, self.mark_key(hash)];
+        let ((text, mark),): (Kept,) = self.redis.nodes()[node].run(redis::pipe().mget(&both)).await?;
+        Ok((text, mark.is_some()))
+    }
+
+    fn live(&self, hash: TokenHash, session: &Session, wrote: bool) -> Option<Session> {
+        if self.revoked.contains(hash) {
+            metrics::counter!("session_revoked_in_process_total").increment(1);
+            return None;
+        }
+        (session.expires_at > Utc::now()).then(|| Session { wrote, ..session.clone() })
     }
 
     fn place(&self, hash: TokenHash) -> (usize, String) {
         let text = hash.to_string();
         (self.redis.node(&text), self.redis.key(&format!("session:{text}")))
     }
-}
 
-fn live(session: Session) -> Option<Session> {
-    (session.expires_at > Utc::now()).then_some(session)
+    /// On the session's node.
+    fn mark_key(&self, hash: TokenHash) -> String {
+        self.redis.key(&format!("wrote:{hash}"))
+    }
 }

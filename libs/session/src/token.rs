@@ -110,4 +110,14 @@ mod tests {
             assert!(Token::parse(text).is_none(), "{text:?}");
         }
     }
+
+    #[test]
+    fn a_bucket_that_does_not_exist_and_bits_beyond_the_last_byte_are_no_token() {
+        let mut bytes = [0; BYTES];
+        bytes[RANDOM..].copy_from_slice(&4096_u16.to_be_bytes());
+        let beyond = Token::new(Bucket::new(1).unwrap()).expose()[..45].to_owned() + "B";
+        for text in [URL_SAFE_NO_PAD.encode(bytes), beyond] {
+            assert!(Token::parse(&text).is_none(), "{text:?}");
+        }
+    }
 }

@@ -127,6 +127,15 @@ impl Shards {
         }
     }
 
+    /// One shard's row, whatever buckets it has: for logs that belong to a shard and move nowhere. From the primary, or a node that is as
+    /// good.
+    pub async fn fetch_from_shard<O: Row>(&self, shard: &str, sql: &'static str, bind: impl Fn(Binds) -> Binds) -> Result<O, Error> {
+        let index = self.names().iter().position(|name| &**name == shard).ok_or(Error::BucketUnavailable)?;
+        let reader = self.authority(index, Instant::now() + HOLD).await?;
+        let rows = self.run(reader.node, sql, bind(Binds::default())).await?;
+        rows.into_iter().next().ok_or(sqlx::Error::RowNotFound.into())
+    }
+
     fn group<'a, I>(
         &self,
         map: &crate::map::Map,

@@ -7,6 +7,7 @@ mod keyspaces;
 pub mod names;
 mod password;
 mod people;
+mod revocations;
 mod routes;
 mod sessions;
 pub mod settings;
@@ -18,7 +19,8 @@ use magnitude_cache::Cache;
 use magnitude_chassis::{Reading, Routers, Service, Tasks};
 use magnitude_contract::{accounts::AccountsClient, social::SocialClient};
 use magnitude_jobs::{Event, Jobs};
-use magnitude_session::{Session, Sessions};
+use magnitude_limit::{Limiter, limit_writes};
+use magnitude_session::{Session, Sessions, mark_writes};
 use magnitude_sharding::{
     Migrations, Shards,
     reshard::{self, Order},
@@ -27,7 +29,11 @@ use tokio_util::sync::CancellationToken;
 
 pub use settings::Settings;
 
-use crate::{password::Passwords, sessions::SessionTable, settings::SessionLife};
+use crate::{
+    password::Passwords,
+    sessions::SessionTable,
+    settings::{SessionLife, SignIn},
+};
 
 /// What every handler and job has at hand.
 #[derive(Clone)]
@@ -36,8 +42,10 @@ pub struct App {
     pub cache: Cache,
     pub sessions: Sessions,
     pub social: SocialClient,
+    pub limiter: Limiter,
     passwords: Passwords,
     session_life: SessionLife,
+    sign_in: SignIn,
 }
 
 impl App {
@@ -47,9 +55,11 @@ impl App {
         Ok(Self {
             cache: Cache::new(&settings.cache, Accounts::NAME, shards.clone())?,
             sessions: Sessions::new(&settings.sessions, table)?,
+            limiter: Limiter::new(&settings.sessions, Accounts::NAME, settings.limits)?,
             social: SocialClient::new(&settings.internal)?,
             passwords: Passwords::new(settings.passwords)?,
             session_life: settings.session_life,
+            sign_in: settings.sign_in,
             shards,
         })
     }
@@ -58,7 +68,7 @@ impl App {
     /// moment ago.
     #[must_use]
     pub fn reading(&self, reading: &Reading, viewer: Option<&Session>) -> Self {
-        self.through(reading.cache(&self.cache, viewer.is_some()))
+        self.through(reading.cache(&self.cache, viewer.is_some_and(|viewer| viewer.wrote)))
     }
 
     /// The same for a request that writes, or that another service makes.
@@ -95,9 +105,13 @@ impl Service for Accounts {
         let app = App::new(&settings, shards.clone())?;
         tasks.spawn("cache", app.cache.repair(tasks.stop()));
         tasks.spawn("events", revoid(app.clone(), tasks.stop()));
+        tasks.spawn("revocations", app.sessions.follow(revocations::logs(&shards), tasks.stop()));
         tasks.spawn("jobs", jobs().sweep(shards, app.clone(), tasks.stop()));
         tasks.spawn("names", sweep::sweep(app.clone(), tasks.stop()));
-        Ok(Routers { public: routes::public(app.clone()), internal: routes::internal(app) })
+        Ok(Routers {
+            public: mark_writes(limit_writes(routes::public(app.clone()), &app.limiter, &app.sessions), &app.sessions),
+            internal: routes::internal(app),
+        })
     }
 
     async fn migrate(settings: Settings) -> anyhow::Result<()> {

@@ -1,4 +1,5 @@
 use magnitude_chassis::{HttpSettings, ServiceSettings, TelemetrySettings};
+use magnitude_limit::Rate;
 use magnitude_sharding::ShardSettings;
 use serde::{Deserialize, Serialize};
 
@@ -13,9 +14,11 @@ pub struct Settings {
     pub reshard: magnitude_sharding::reshard::Admin,
     pub cache: magnitude_redis::Settings,
     pub sessions: magnitude_redis::Settings,
+    pub limits: magnitude_limit::Settings,
     pub internal: magnitude_contract::Settings,
     pub passwords: Passwords,
     pub session_life: SessionLife,
+    pub sign_in: SignIn,
 }
 
 #[derive(Clone, Copy, Serialize, Deserialize)]
@@ -33,6 +36,13 @@ pub struct Passwords {
 pub struct SessionLife {
     pub idle_s: i64,
     pub absolute_s: i64,
+}
+
+#[derive(Clone, Copy, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SignIn {
+    pub per_account: Rate,
+    pub per_address: Rate,
 }
 
 impl ServiceSettings for Settings {
@@ -54,6 +64,9 @@ impl ServiceSettings for Settings {
         }
         if self.session_life.idle_s <= 0 || self.session_life.absolute_s < self.session_life.idle_s {
             problems.push("session_life: idle_s must be positive and at most absolute_s".to_owned());
+        }
+        for (name, rate) in [("per_account", self.sign_in.per_account), ("per_address", self.sign_in.per_address)] {
+            problems.extend(rate.problem().map(|problem| format!("sign_in.{name}: {problem}")));
         }
         problems
     }

@@ -20,7 +20,8 @@ pub async fn sweep(app: App, stop: CancellationToken) {
 
 /// One round over all shards.
 pub async fn sweep_once(app: &App) {
-    for over in [store::names::FORGET_REGISTRATIONS, store::users::FORGET_FIRST, store::sessions::DELETE_ENDED] {
+    for over in [store::names::FORGET_REGISTRATIONS, store::users::FORGET_FIRST, store::sessions::DELETE_ENDED, store::revocations::FORGET]
+    {
         app.shards.execute_on_all::<(i16,)>(over, |q| q).await;
     }
     for expired in store::names::expired(&app.shards).await {

@@ -16,7 +16,8 @@ use magnitude_cache::Cache;
 use magnitude_chassis::{Reading, Routers, Service, Tasks};
 use magnitude_contract::{accounts::AccountsClient, social::SocialClient};
 use magnitude_jobs::{Event, Jobs};
-use magnitude_session::{Session, Sessions};
+use magnitude_limit::{Limiter, limit_writes};
+use magnitude_session::{Session, Sessions, mark_writes};
 use magnitude_sharding::{
     Migrations, Shards,
     reshard::{self, Order},
@@ -31,6 +32,7 @@ pub struct App {
     pub shards: Shards,
     pub cache: Cache,
     pub sessions: Sessions,
+    pub limiter: Limiter,
     pub accounts: AccountsClient,
     pub social: SocialClient,
 }
@@ -42,6 +44,7 @@ impl App {
         Ok(Self {
             cache: Cache::new(&settings.cache, Articles::NAME, shards.clone())?,
             sessions: Sessions::new(&settings.sessions, accounts.clone())?,
+            limiter: Limiter::new(&settings.sessions, Articles::NAME, settings.limits)?,
             social: SocialClient::new(&settings.internal)?,
             accounts,
             shards,
@@ -52,7 +55,7 @@ impl App {
     /// moment ago.
     #[must_use]
     pub fn reading(&self, reading: &Reading, viewer: Option<&Session>) -> Self {
-        self.through(reading.cache(&self.cache, viewer.is_some()))
+        self.through(reading.cache(&self.cache, viewer.is_some_and(|viewer| viewer.wrote)))
     }
 
     /// The same for a request that writes.
@@ -89,8 +92,13 @@ impl Service for Articles {
         let app = App::new(&settings, shards.clone())?;
         tasks.spawn("cache", app.cache.repair(tasks.stop()));
         tasks.spawn("events", revoid(app.clone(), tasks.stop()));
+        tasks.spawn("revocations", app.sessions.follow(vec![app.accounts.clone()], tasks.stop()));
         tasks.spawn("jobs", jobs().sweep(shards, app.clone(), tasks.stop()));
-        Ok(Routers { public: routes::public(app.clone(), settings.bench), internal: routes::internal(app) })
+        let public = routes::public(app.clone(), settings.bench);
+        Ok(Routers {
+            public: mark_writes(limit_writes(public, &app.limiter, &app.sessions), &app.sessions),
+            internal: routes::internal(app),
+        })
     }
 
     async fn check_cache(settings: Settings, tasks: Tasks) -> anyhow::Result<Routers> {

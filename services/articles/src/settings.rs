@@ -13,6 +13,7 @@ pub struct Settings {
     pub reshard: magnitude_sharding::reshard::Admin,
     pub cache: magnitude_redis::Settings,
     pub sessions: magnitude_redis::Settings,
+    pub limits: magnitude_limit::Settings,
     pub internal: magnitude_contract::Settings,
     pub bench: Bench,
 }

@@ -3,11 +3,12 @@
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use magnitude_cache::{Cache, Keyspace};
 use magnitude_ids::{Bucket, Id};
-use magnitude_session::{Lookup, Session, TokenHash};
+use magnitude_session::{Lookup, News, Revocations, Session, TokenHash};
 use serde::{Deserialize, Serialize};
 use unicode_normalization::UnicodeNormalization;
 
@@ -64,6 +65,7 @@ pub struct UserAnswer {
 pub const PROFILES: &str = "/internal/accounts/profiles";
 pub const BY_USERNAME: &str = "/internal/accounts/by-username";
 pub const SESSION: &str = "/internal/accounts/session";
+pub const REVOKED: &str = "/internal/accounts/revoked";
 
 #[derive(Debug, Serialize, Deserialize)]
 pub struct ProfilesCall {
@@ -95,6 +97,26 @@ pub struct SessionCall {
 #[derive(Debug, Serialize, Deserialize)]
 pub struct SessionAnswer {
     pub session: Option<Session>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub struct RevokedCall {
+    pub within_ms: u64,
+}
+
+/// What the instance of accounts that was asked knows of revocations, and how old that knowledge is.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct RevokedAnswer {
+    pub hashes: Vec<TokenHash>,
+    pub age_ms: u64,
+    pub all: bool,
+}
+
+impl From<News> for RevokedAnswer {
+    fn from(news: News) -> Self {
+        let age_ms = u64::try_from(news.age.as_millis()).unwrap_or(u64::MAX);
+        Self { hashes: news.hashes, age_ms, all: news.all }
+    }
 }
 
 /// A user as others see them, by id.
@@ -175,6 +197,14 @@ impl AccountsClient {
     pub async fn session(&self, bucket: Bucket, hash: TokenHash) -> Result<Option<Session>, CallError> {
         let answer: SessionAnswer = self.caller.post(SESSION, &SessionCall { bucket, hash }).await?;
         Ok(answer.session)
+    }
+}
+
+impl Revocations for AccountsClient {
+    async fn revoked(&mut self, within: Duration) -> anyhow::Result<News> {
+        let within_ms = u64::try_from(within.as_millis()).unwrap_or(u64::MAX);
+        let answer: RevokedAnswer = self.caller.post(REVOKED, &RevokedCall { within_ms }).await?;
+        Ok(News { hashes: answer.hashes, age: Duration::from_millis(answer.age_ms), all: answer.all })
     }
 }
 

@@ -2,6 +2,7 @@ use axum::extract::FromRef;
 use magnitude_cache::Cache;
 use magnitude_chassis::Tasks;
 use magnitude_contract::accounts::AccountsClient;
+use magnitude_limit::Limiter;
 use magnitude_session::Sessions;
 use magnitude_sharding::Shards;
 
@@ -13,6 +14,7 @@ pub struct App {
     pub shards: Shards,
     pub cache: Cache,
     pub sessions: Sessions,
+    pub limiter: Limiter,
     pub accounts: AccountsClient,
 }
 
@@ -24,7 +26,8 @@ impl App {
         let cache = Cache::new(&settings.cache, "social", shards.clone())?;
         tasks.spawn("the cache's repair", cache.repair(tasks.stop()));
         let sessions = Sessions::new(&settings.sessions, accounts.clone())?;
-        Ok(Self { shards, cache, sessions, accounts })
+        let limiter = Limiter::new(&settings.sessions, "social", settings.limits)?;
+        Ok(Self { shards, cache, sessions, limiter, accounts })
     }
 }
 

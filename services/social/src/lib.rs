@@ -12,6 +12,8 @@ pub mod store;
 use magnitude_chassis::{Routers, Service, Tasks};
 use magnitude_contract::accounts::AccountsClient;
 use magnitude_jobs::{Event, Jobs};
+use magnitude_limit::limit_writes;
+use magnitude_session::mark_writes;
 use magnitude_sharding::{
     Migrations, check_schema, migrate,
     reshard::{self, Order},
@@ -34,8 +36,10 @@ impl Service for Social {
         check_schema(&app.shards, &migrations()).await?;
         app.shards.ready().await?;
         tasks.spawn("the log of voids", revoid(app.clone(), tasks.stop()));
+        tasks.spawn("the revocations", app.sessions.follow(vec![app.accounts.clone()], tasks.stop()));
         tasks.spawn("the sweeper", sweeper().sweep(app.shards.clone(), app.clone(), tasks.stop()));
-        Ok(routes::routers(app))
+        let routers = routes::routers(app.clone());
+        Ok(Routers { public: mark_writes(limit_writes(routers.public, &app.limiter, &app.sessions), &app.sessions), ..routers })
     }
 
     async fn migrate(settings: Settings) -> anyhow::Result<()> {

@@ -17,11 +17,12 @@ pub struct ApiError {
     status: StatusCode,
     errors: Errors,
     cause: Option<anyhow::Error>,
+    retry_after_s: u64,
 }
 
 impl ApiError {
     pub fn new(status: StatusCode, field: impl Into<Text>, message: impl Into<Text>) -> Self {
-        Self { status, errors: Errors::default(), cause: None }.and(field, message)
+        Self { status, errors: Errors::default(), cause: None, retry_after_s: 1 }.and(field, message)
     }
 
     /// 404 `{what: ["not found"]}`
@@ -37,6 +38,11 @@ impl ApiError {
     /// 409 `{field: ["has already been taken"]}`
     pub fn taken(field: &'static str) -> Self {
         Self::new(StatusCode::CONFLICT, field, "has already been taken")
+    }
+
+    /// 429 with the Retry-After that is true.
+    pub fn too_many(retry_after_s: u64) -> Self {
+        Self { retry_after_s, ..Self::new(StatusCode::TOO_MANY_REQUESTS, "server", "too many requests, try again later") }
     }
 
     /// 503 with Retry-After: overloaded, or a part is down.
@@ -79,7 +85,7 @@ impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let mut response = (self.status, Json(Shape { errors: &self.errors })).into_response();
         if self.status == StatusCode::SERVICE_UNAVAILABLE || self.status == StatusCode::TOO_MANY_REQUESTS {
-            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(self.retry_after_s));
         }
         if let Some(cause) = self.cause {
             response.extensions_mut().insert(Cause(Arc::new(cause)));
@@ -147,5 +153,6 @@ mod tests {
         let response = ApiError::unavailable(anyhow::anyhow!("x")).into_response();
 
         assert_eq!(response.headers()[RETRY_AFTER], "1");
+        assert_eq!(ApiError::too_many(7).into_response().headers()[RETRY_AFTER], "7");
     }
 }

@@ -1,8 +1,12 @@
 //! What other services ask. These handlers call no other service.
 
+use std::time::Duration;
+
 use axum::{Json, extract::State};
 use magnitude_chassis::ApiError;
-use magnitude_contract::accounts::{ByUsername, ByUsernameCall, Profiles, ProfilesCall, SessionAnswer, SessionCall};
+use magnitude_contract::accounts::{
+    ByUsername, ByUsernameCall, Profiles, ProfilesCall, RevokedAnswer, RevokedCall, SessionAnswer, SessionCall,
+};
 use magnitude_session::Lookup;
 
 use crate::{App, people, sessions::SessionTable};
@@ -20,4 +24,11 @@ pub async fn by_username(State(app): State<App>, Json(call): Json<ByUsernameCall
 pub async fn session(State(app): State<App>, Json(call): Json<SessionCall>) -> Result<Json<SessionAnswer>, ApiError> {
     let table = SessionTable { shards: app.shards.clone(), life: app.session_life };
     Ok(Json(SessionAnswer { session: table.find(call.bucket, call.hash).await.map_err(ApiError::unavailable)? }))
+}
+
+/// From what this process has heard: however many ask, the shards are asked no more often.
+pub async fn revoked(State(app): State<App>, Json(call): Json<RevokedCall>) -> Result<Json<RevokedAnswer>, ApiError> {
+    let news = app.sessions.revocations(Duration::from_millis(call.within_ms));
+    let news = news.ok_or_else(|| ApiError::unavailable(anyhow::anyhow!("not every shard has told what was revoked")))?;
+    Ok(Json(RevokedAnswer::from(news)))
 }

@@ -4,6 +4,7 @@ use axum::{
 };
 use magnitude_chassis::{ApiError, Body, Idempotency, Json};
 use magnitude_contract::accounts::UserAnswer;
+use magnitude_limit::address;
 use magnitude_sharding::{Error, WriteId};
 
 use crate::{
@@ -18,6 +19,7 @@ use crate::{
 /// `POST /api/users/login`. Every login begins a session, a repeated one too; an idempotency key only keeps another body out.
 pub async fn login(State(app): State<App>, headers: HeaderMap, idempotency: Idempotency, body: Body) -> Result<Json<UserAnswer>, ApiError> {
     let credentials = fields::credentials(&body)?;
+    limit(&app, &headers, &credentials.email).await?;
     let user = people::by_email(&app, &credentials.email).await?;
     let hash = user.as_ref().map(|user| user.password_hash.as_str());
     let matches = app.passwords.verify(&credentials.password, hash).await?;
@@ -30,6 +32,13 @@ pub async fn login(State(app): State<App>, headers: HeaderMap, idempotency: Idem
         Some(user) if id.is_keyed() && was_used(&app, &user, &id).await? => Err(Error::KeyReused.into()),
         _ => Err(refused()),
     }
+}
+
+/// Before anything that costs is done for a registration or a login.
+pub(super) async fn limit(app: &App, headers: &HeaderMap, email: &str) -> Result<(), ApiError> {
+    let (account, address) = (Name::email(email).text, address(headers));
+    let limits = [("account", account.as_str(), app.sign_in.per_account), ("sign_in_address", address.as_str(), app.sign_in.per_address)];
+    app.limiter.check(&limits).await.map_err(|refused| ApiError::too_many(refused.retry_after_s))
 }
 
 /// Begins a session of its own for a user whose password was checked, unless the password was changed since: a session that

@@ -20,7 +20,10 @@ use crate::{
     keyspaces,
     names::{self, Claim, Kind, Name, Reserved, give_back, reserve},
     people,
-    routes::{login::sign_in, user::answer},
+    routes::{
+        login::{limit, sign_in},
+        user::answer,
+    },
     sessions,
     store::{
         self,
@@ -34,6 +37,7 @@ const DRAWS: usize = 3;
 /// `POST /api/users`: registers and signs in.
 pub async fn register(State(app): State<App>, headers: HeaderMap, idempotency: Idempotency, body: Body) -> Result<Response, ApiError> {
     let new = fields::registration(&body)?;
+    limit(&app, &headers, &new.email).await?;
     for _ in 0..DRAWS {
         if let Some(response) = attempt(&app, &new, &idempotency, &headers).await? {
             return Ok(response);
@@ -112,6 +116,8 @@ async fn insert(
     app.cache.wrote(&committed, &voids).await;
     run_now(&app.shards, app, settle).await;
     begun.remember(app).await;
+    // The new session wrote its own user: it must not be told from a cache in some process that there is no such user.
+    app.sessions.wrote(begun.token.hash()).await;
     Ok(Some((StatusCode::CREATED, Json(answer(&user.account(), &begun.token))).into_response()))
 }
 

@@ -1,6 +1,7 @@
 //! SQL: one function a statement or transaction. No HTTP.
 
 pub mod names;
+pub mod revocations;
 pub mod sessions;
 pub mod users;
 
@@ -12,7 +13,7 @@ pub(crate) fn id(number: i64) -> Result<Id, sqlx::Error> {
 }
 
 /// Every statement, for the test that prepares them against the migrated schema.
-pub const STATEMENTS: [&str; 23] = [
+pub const STATEMENTS: [&str; 25] = [
     names::INSERT,
     names::FIND_IN,
     names::FIND,
@@ -21,6 +22,8 @@ pub const STATEMENTS: [&str; 23] = [
     names::RELEASE,
     names::FORGET_REGISTRATIONS,
     names::EXPIRED,
+    revocations::SINCE,
+    revocations::FORGET,
     sessions::INSERT,
     sessions::FIND,
     sessions::LIST,

@@ -39,7 +39,7 @@ pub async fn insert(write: &mut Write, new: &New<'_>) -> Result<bool, Error> {
     Ok(done.rows_affected() == 1)
 }
 
-/// A session that was not revoked, from the primary: a late replica would let a revoked one live on.
+/// A session that was not revoked and whose user exists, from the primary: a late replica would let a revoked one live on.
 pub async fn find(shards: &Shards, bucket: Bucket, hash: TokenHash) -> Result<Option<Row>, Error> {
     shards.fetch_optional(bucket, Freshness::Primary, FIND, |q| q.bind(hash.0.to_vec())).await
 }
@@ -77,7 +77,7 @@ pub async fn revoke_others(write: &mut Write, user: Id, kept: Id) -> Result<Vec<
     )
 }
 
-fn hashes(rows: Vec<Vec<u8>>) -> Result<Vec<TokenHash>, Error> {
+pub(super) fn hashes(rows: Vec<Vec<u8>>) -> Result<Vec<TokenHash>, Error> {
     let hash = |row: Vec<u8>| row.try_into().map(TokenHash).map_err(|_| sqlx::Error::Decode("a token's hash has 32 bytes".into()));
     Ok(rows.into_iter().map(hash).collect::<Result<_, sqlx::Error>>()?)
 }
@@ -88,7 +88,8 @@ pub(crate) const INSERT: &str = "
 
 pub(crate) const FIND: &str = "
     select id, user_id, device, created_at, last_used_at, expires_at from sessions
-    where (select sharding.owns($1, $2)) and bucket = $1 and token_hash = $3 and revoked_at is null";
+    where (select sharding.owns($1, $2)) and bucket = $1 and token_hash = $3 and revoked_at is null
+      and exists (select from users u where u.bucket = sessions.bucket and u.id = sessions.user_id)";
 
 pub(crate) const LIST: &str = "
     select id, user_id, device, created_at, last_used_at, least(expires_at, last_used_at + $4::bigint * interval '1 second') as expires_at

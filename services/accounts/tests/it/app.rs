@@ -4,7 +4,7 @@ use std::ops::Deref;
 
 use magnitude_accounts::{
     Accounts, App, Settings, migrations,
-    settings::{Passwords, SessionLife},
+    settings::{Passwords, SessionLife, SignIn},
 };
 use magnitude_chassis::{HttpSettings, Running, TelemetrySettings};
 use magnitude_contract::accounts::AccountsClient;
@@ -183,6 +183,8 @@ pub async fn send(request: RequestBuilder) -> (StatusCode, Value) {
     (response.status(), response.json().await.unwrap_or_default())
 }
 
+const UNLIMITED: magnitude_limit::Rate = magnitude_limit::Rate { per_second: 1e6, burst: 1e6 };
+
 fn settings(cluster: &TestCluster, passwords: Passwords) -> Settings {
     let (database, shards) = cluster.settings();
     let free_port = "127.0.0.1:0".parse().expect("it is an address");
@@ -202,9 +204,11 @@ fn settings(cluster: &TestCluster, passwords: Passwords) -> Settings {
         reshard: magnitude_sharding::reshard::Admin::default(),
         cache: cluster.cache(),
         sessions: cluster.sessions(),
+        limits: magnitude_limit::Settings { instances: 1, factor: 1.0, writes_per_user: UNLIMITED, writes_per_address: UNLIMITED },
         // Nobody is there: who follows whom is not asked here.
         internal: magnitude_contract::Settings { url: "http://127.0.0.1:9".to_owned(), timeout_ms: 1_000 },
         passwords,
         session_life: SessionLife { idle_s: 10_000, absolute_s: 100_000 },
+        sign_in: SignIn { per_account: UNLIMITED, per_address: UNLIMITED },
     }
 }

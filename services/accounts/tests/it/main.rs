@@ -3,8 +3,10 @@
 mod app;
 mod internal;
 mod keys;
+mod limits;
 mod profiles;
 mod races;
 mod reservations;
+mod revocations;
 mod sessions;
 mod statements;

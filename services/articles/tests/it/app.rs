@@ -126,6 +126,8 @@ pub async fn send(request: RequestBuilder) -> (StatusCode, Value) {
     (response.status(), response.json().await.unwrap_or_default())
 }
 
+const UNLIMITED: magnitude_limit::Rate = magnitude_limit::Rate { per_second: 1e6, burst: 1e6 };
+
 fn settings(cluster: &TestCluster, internal: String) -> Settings {
     let (database, shards) = cluster.settings();
     let free_port = "127.0.0.1:0".parse().expect("it is an address");
@@ -145,6 +147,7 @@ fn settings(cluster: &TestCluster, internal: String) -> Settings {
         reshard: magnitude_sharding::reshard::Admin::default(),
         cache: cluster.cache(),
         sessions: cluster.sessions(),
+        limits: magnitude_limit::Settings { instances: 1, factor: 1.0, writes_per_user: UNLIMITED, writes_per_address: UNLIMITED },
         internal: magnitude_contract::Settings { url: internal, timeout_ms: 5_000 },
         bench: Bench { constants: false },
     }

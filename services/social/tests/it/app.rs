@@ -73,6 +73,8 @@ pub async fn send(request: reqwest::RequestBuilder) -> (StatusCode, Value) {
     (response.status(), response.json().await.expect("it answers with JSON"))
 }
 
+const UNLIMITED: magnitude_limit::Rate = magnitude_limit::Rate { per_second: 1e6, burst: 1e6 };
+
 fn settings(cluster: &TestCluster, accounts: String) -> Settings {
     let (database, shards) = cluster.settings();
     let free_port = "127.0.0.1:0".parse().expect("it is an address");
@@ -92,6 +94,7 @@ fn settings(cluster: &TestCluster, accounts: String) -> Settings {
         reshard: magnitude_sharding::reshard::Admin::default(),
         cache: cluster.cache(),
         sessions: cluster.sessions(),
+        limits: magnitude_limit::Settings { instances: 1, factor: 1.0, writes_per_user: UNLIMITED, writes_per_address: UNLIMITED },
         internal: magnitude_contract::Settings { url: accounts, timeout_ms: 5_000 },
     }
 }
