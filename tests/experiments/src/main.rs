@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use clap::{Parser, Subcommand};
-use magnitude_experiments::{claims, failover, replica, reshard_crash, resharding, run::Options};
+use magnitude_experiments::{claims, failover, replica, reshard_crash, resharding, run::Options, stateless};
 
 #[derive(Parser)]
 #[command(name = "experiment", about = "Breaks the running stack on purpose and measures what its clients notice")]
@@ -18,6 +18,8 @@ enum Claim {
     Claims,
     /// Replicas die, lag, are cut off and frozen, and come back
     Replica(Options),
+    /// Redis is flushed and dies, every web instance is replaced, sessions are revoked
+    Stateless(Options),
     /// Primaries are killed, cut off, frozen and switched over
     Failover(Options),
     /// Buckets move to another shard while everybody writes
@@ -35,6 +37,7 @@ async fn main() -> anyhow::Result<()> {
             Ok(())
         }
         Claim::Replica(options) => replica::run(&options).await,
+        Claim::Stateless(options) => stateless::run(&options).await,
         Claim::Failover(options) => failover::run(&options).await,
         Claim::Resharding(options) => resharding::run(&options).await,
         Claim::ReshardCrash(options) => reshard_crash::run(&options).await,
