@@ -176,12 +176,12 @@ fn each(stack: &Stack, name: &str, work: impl Fn(&Stack, &str) -> Result<()>) ->
 /// The table; fails when a node is not ready.
 fn status(stack: &Stack) -> ExitCode {
     let mut all = true;
-    println!("{:<12} {:<9} {:<22} STATE", "NODE", "KIND", "ADDRESS");
+    println!("{:<16} {:<9} {:<22} STATE", "NODE", "KIND", "ADDRESS");
     for node in stack.nodes() {
         let health = stack.health(&node);
         all &= health == Health::Ready;
         let role = stack.role(&node).filter(|_| health == Health::Ready).map(|role| format!(" ({role})")).unwrap_or_default();
-        println!("{:<12} {:<9} {:<22} {}{role}", node.name, kind(&node), node.address, word(&health));
+        println!("{:<16} {:<9} {:<22} {}{role}", node.name, kind(&node), node.address, word(&health));
     }
     for sentence in doubts(stack) {
         println!("{sentence}");

@@ -35,8 +35,12 @@ fn join_chunks(mut rest: &str) -> String {
 
 /// A node that still loads its append-only file answers, but not with PONG.
 pub fn redis_pongs(address: SocketAddr, password: &str) -> bool {
-    let answer = exchange(address, &format!("AUTH {password}\r\nPING\r\nQUIT\r\n"));
-    answer.is_some_and(|answer| answer.lines().any(|line| line == "+PONG"))
+    redis_says(address, password, "PING").is_some_and(|answer| answer.lines().any(|line| line == "+PONG"))
+}
+
+/// What a Redis answers to a command.
+pub fn redis_says(address: SocketAddr, password: &str, command: &str) -> Option<String> {
+    exchange(address, &format!("AUTH {password}\r\n{command}\r\nQUIT\r\n"))
 }
 
 /// Sends a request that ends the connection, and reads until it ends.

@@ -85,9 +85,13 @@ impl Stack {
         Ok(found)
     }
 
-    /// What a Postgres node is, and how far behind; None for the others.
+    /// What a node that is copied, or is a copy, is now, and how far behind; None for the others.
     pub fn role(&self, node: &Node) -> Option<String> {
-        node.is_postgres().then(|| self.postgres_role(node)).flatten()
+        match node.kind {
+            Kind::Postgres => self.postgres_role(node),
+            Kind::Redis => self.redis_role(node),
+            _ => None,
+        }
     }
 
     /// Where a node writes its log.

@@ -14,7 +14,7 @@ use crate::block::Block;
 pub struct Topology {
     pub envoy: Single,
     pub etcd: Single,
-    pub redis: Vec<Named>,
+    pub redis: Vec<Redis>,
     pub shards: Vec<Shard>,
     pub services: Vec<Service>,
 }
@@ -27,9 +27,11 @@ pub struct Single {
 
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Named {
+pub struct Redis {
     pub name: String,
     pub host: u8,
+    /// The one that it copies, with the settings of that one.
+    pub replica_of: Option<String>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -137,7 +139,7 @@ mod tests {
 
         let addresses: std::collections::BTreeSet<_> = nodes.iter().map(|node| node.address.ip()).collect();
         assert_eq!(addresses.len(), nodes.len());
-        assert_eq!(nodes.len(), 1 + 6 + 2 + 7 + 1);
+        assert_eq!(nodes.len(), 1 + 6 + 3 + 7 + 1);
     }
 
     #[test]

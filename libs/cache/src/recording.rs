@@ -59,13 +59,30 @@ impl Cache {
     /// The same cache, which notes what is read through it until [`Cache::recorded`]. `hot` if its answer is asked for often.
     #[must_use]
     pub fn recording(&self, hot: bool) -> Self {
-        Self { recording: Some(Recording::new(hot)), ..self.clone() }
+        let cache = Self { recording: Some(Recording::new(hot)), ..self.clone() };
+        if self.bypassed {
+            cache.spoil();
+        }
+        cache
     }
 
     /// The same cache for a session that wrote a moment ago: it skips the copies of this process, which may not have heard yet.
     #[must_use]
     pub fn skipping_copies(&self) -> Self {
         Self { skips_copies: true, ..self.clone() }
+    }
+
+    /// The same cache for a session whose last write it could not be told of: every read is a load from a primary, which fills nothing.
+    #[must_use]
+    pub fn bypassed(&self) -> Self {
+        let cache = Self { bypassed: true, ..self.clone() };
+        cache.spoil();
+        cache
+    }
+
+    /// Whether what is asked of others on behalf of this reader must be read around their caches too.
+    pub fn is_bypassed(&self) -> bool {
+        self.bypassed
     }
 
     /// For an answer that holds something that was not read through this cache: it has no tag and is not kept.

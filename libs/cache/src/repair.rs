@@ -64,6 +64,7 @@ impl Cache {
             metrics::counter!("cache_voids_failed_total").increment(1);
             tracing::warn!(%error, "a write could not be told to the cache: it is told again");
             self.keep(Some(committed.clone()), voids.to_vec());
+            (self.untold)();
         }
     }
 

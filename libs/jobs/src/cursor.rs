@@ -12,6 +12,8 @@ use uuid::Uuid;
 
 /// How often a log is looked at of which the last look found nothing.
 const IDLE: Duration = Duration::from_millis(250);
+/// How long a reader that failed leaves the cursor to another one, whose line to what it tells may be whole: longer than it holds it.
+const ASIDE: Duration = Duration::from_millis(3_500);
 /// Events of one shard at a time.
 const BATCH: i64 = 500;
 
@@ -69,29 +71,37 @@ where
     while !stop.is_cancelled() {
         shards.execute_on_all::<(bool,)>(TAKE, |q| q.bind(name).bind(reader)).await;
         let events: Vec<Event> = shards.execute_on_all(READ, |q| q.bind(name).bind(reader).bind(BATCH)).await;
-        if !step(&shards, name, reader, events, &handle).await {
-            stop.run_until_cancelled(sleep(IDLE)).await;
-        }
+        let pause = match step(&shards, name, reader, events, &handle).await {
+            Step::Handled => continue,
+            Step::Nothing => IDLE,
+            Step::Failed => ASIDE,
+        };
+        stop.run_until_cancelled(sleep(pause)).await;
     }
 }
 
-/// Whether there was something, and it was handled.
-async fn step<F, Fut>(shards: &Shards, name: &'static str, reader: Uuid, events: Vec<Event>, handle: &F) -> bool
+enum Step {
+    Nothing,
+    Handled,
+    Failed,
+}
+
+async fn step<F, Fut>(shards: &Shards, name: &'static str, reader: Uuid, events: Vec<Event>, handle: &F) -> Step
 where
     F: Fn(Vec<Event>) -> Fut + Send + Sync,
     Fut: Future<Output = anyhow::Result<()>> + Send,
 {
     if events.is_empty() {
-        return false;
+        return Step::Nothing;
     }
     let ids: Vec<_> = events.iter().map(|event| event.id).collect();
     if let Err(error) = handle(events).await {
         metrics::counter!("events_failed_total", "reader" => name).increment(1);
         tracing::warn!(reader = name, error = %format_args!("{error:#}"), "events were not handled: they come again");
-        return false;
+        return Step::Failed;
     }
     metrics::counter!("events_read_total", "reader" => name).increment(ids.len() as u64);
     shards.execute_on_all::<(bool,)>(ADVANCE, |q| q.bind(name).bind(reader).bind(&ids)).await;
     shards.execute_on_all::<(bool,)>(FORGET, |q| q).await;
-    true
+    Step::Handled
 }

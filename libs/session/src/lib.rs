@@ -11,6 +11,6 @@ mod token;
 pub use extract::{SignedIn, Viewer};
 pub use follow::{News, Revocations};
 pub use lookup::Lookup;
-pub use mark::mark_writes;
+pub use mark::{mark_writes, untold};
 pub use sessions::{Session, Sessions};
 pub use token::{Token, TokenHash};

@@ -1,4 +1,4 @@
-use std::pin::pin;
+use std::{cell::Cell, pin::pin};
 
 use axum::{
     Router,
@@ -9,7 +9,26 @@ use axum::{
 };
 use tokio::time::timeout;
 
-use crate::{Sessions, Token, extract::token, sessions::ENTRY};
+use crate::{
+    Sessions, Token,
+    extract::token,
+    sessions::{ENTRY, Mark},
+};
+
+tokio::task_local! {
+    static UNTOLD: Cell<bool>;
+}
+
+/// Says that the cache could not be told of a write of the current request: the session that made it is to read around the cache
+/// until somebody else has told it. Outside a request it does nothing.
+pub fn untold() {
+    let _ = UNTOLD.try_with(|untold| untold.set(true));
+}
+
+/// Whether that was said of the current request.
+pub(crate) fn is_untold() -> bool {
+    UNTOLD.try_with(Cell::get).unwrap_or(false)
+}
 
 /// Around a service's public routes: a session whose write succeeded, or may have, is marked before the answer goes out, so that its
 /// next requests skip what is cached in processes ([`Session::wrote`](crate::Session)).
@@ -18,8 +37,15 @@ pub fn mark_writes(router: Router, sessions: &Sessions) -> Router {
 }
 
 async fn mark(State(sessions): State<Sessions>, request: Request, next: Next) -> Response {
+    if request.method().is_safe() {
+        return next.run(request).await;
+    }
+    UNTOLD.scope(Cell::new(false), write(sessions, request, next)).await
+}
+
+async fn write(sessions: Sessions, request: Request, next: Next) -> Response {
     let token = token(request.headers()).ok().and_then(Token::parse);
-    let Some(hash) = token.filter(|_| !request.method().is_safe()).map(|token| token.hash()) else {
+    let Some(hash) = token.map(|token| token.hash()) else {
         return next.run(request).await;
     };
     let mut running = pin!(next.run(request));
@@ -27,7 +53,7 @@ async fn mark(State(sessions): State<Sessions>, request: Request, next: Next) ->
         match timeout(ENTRY, &mut running).await {
             Ok(response) => break response,
             // Layers further out may say "outcome unknown" before the handler ends: a mark is there then as well.
-            Err(_) => drop(sessions.mark(hash).await),
+            Err(_) => drop(sessions.mark(hash, Mark::Wrote).await),
         }
     };
     if may_have_written(response.status()) {

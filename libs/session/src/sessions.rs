@@ -12,7 +12,7 @@ use redis::{Pipeline, Script};
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
-use crate::{Lookup, Token, TokenHash, lookup::DynLookup, revoked::Revoked};
+use crate::{Lookup, Token, TokenHash, lookup::DynLookup, mark::is_untold, revoked::Revoked};
 
 /// A live session as Redis and the other services know it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,6 +24,9 @@ pub struct Session {
     /// It wrote a moment ago, or nobody knows: what is cached in a process may be older than that write.
     #[serde(skip)]
     pub wrote: bool,
+    /// The cache could not be told of its last write: what is cached anywhere may be older.
+    #[serde(skip)]
+    pub untold: bool,
 }
 
 /// Resolves tokens. The extractors find it in the app's state by `FromRef`.
@@ -45,8 +48,21 @@ pub(crate) const ENTRY: Duration = Duration::from_secs(1);
 /// The mark of a write outlives those entries, and the clocks' and the network's delays.
 const MARK_S: u64 = 2;
 
+/// So long the mark stays of a write that the cache was not told of: the log of voids has reached it through another process by then.
+const UNTOLD_S: u64 = 10;
+/// And so long an answer waits where not even the mark can be set.
+const TOLD_BY_OTHERS: Duration = Duration::from_secs(5);
+
+/// What a session did a moment ago.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mark {
+    Wrote,
+    /// It wrote, and the cache could not be told.
+    Untold,
+}
+
 /// What Redis holds under a session's key and under its mark's. Bytes: what is no text must not look as if Redis failed.
-type Kept = (Option<Vec<u8>>, Option<Vec<u8>>);
+type Kept = (Option<Vec<u8>>, Option<Vec<u8>>, Option<Vec<u8>>);
 
 /// MGET takes a value of another type for none, so that it is looked up and overwritten.
 static FILL: LazyLock<Script> = LazyLock::new(|| {
@@ -62,10 +78,17 @@ impl Sessions {
 
     /// The session of a token; nothing if it is unknown, revoked or expired. Fails when neither Redis nor the look-up can tell.
     pub async fn resolve(&self, token: &Token) -> anyhow::Result<Option<Session>> {
+        let asked = Instant::now();
+        let found = self.look_up(token).await;
+        metrics::histogram!("session_lookup_seconds").record(asked.elapsed().as_secs_f64());
+        found
+    }
+
+    async fn look_up(&self, token: &Token) -> anyhow::Result<Option<Session>> {
         let hash = token.hash();
-        let (text, wrote) = self.read(hash).await.unwrap_or_else(|error| {
+        let (text, mark) = self.read(hash).await.unwrap_or_else(|error| {
             tracing::debug!(%error, "a session is looked up without redis");
-            (None, true)
+            (None, Some(Mark::Wrote))
         });
         if text.as_deref() == Some(REVOKED.as_bytes()) {
             return Ok(None);
@@ -73,10 +96,10 @@ impl Sessions {
         // What does not decode, after an upgrade, is looked up as if it were lost.
         let kept = text.filter(|_| self.revoked.is_sure(Instant::now())).and_then(|text| serde_json::from_slice::<Session>(&text).ok());
         if let Some(session) = kept {
-            return Ok(self.live(hash, &session, wrote));
+            return Ok(self.live(hash, &session, mark));
         }
         metrics::counter!("session_lookups_total").increment(1);
-        let found = self.lookup.find(token.bucket(), hash).await?.and_then(|session| self.live(hash, &session, wrote));
+        let found = self.lookup.find(token.bucket(), hash).await?.and_then(|session| self.live(hash, &session, mark));
         if let Some(session) = &found {
             self.remember(hash, session).await;
         }
@@ -107,35 +130,38 @@ impl Sessions {
     }
 
     /// After a write of this session that ended just now, before its answer goes out: from then on every instance knows. Where the mark
-    /// cannot be set, the answer waits instead until no in-process cache can hold anything older than the write.
+    /// cannot be set, the answer waits instead until no in-process cache can hold anything older than the write, or others have told the cache.
     pub async fn wrote(&self, hash: TokenHash) {
-        let ended = Instant::now();
-        if let Err(error) = self.mark(hash).await {
+        let (ended, untold) = (Instant::now(), is_untold());
+        let (mark, wait) = if untold { (Mark::Untold, TOLD_BY_OTHERS) } else { (Mark::Wrote, ENTRY) };
+        if let Err(error) = self.mark(hash, mark).await {
             tracing::debug!(%error, "a write was not marked in redis: its answer waits");
             metrics::counter!("session_marks_failed_total").increment(1);
-            tokio::time::sleep_until(ended + ENTRY).await;
+            tokio::time::sleep_until(ended + wait).await;
         }
     }
 
-    pub(crate) async fn mark(&self, hash: TokenHash) -> Result<(), Down> {
+    pub(crate) async fn mark(&self, hash: TokenHash, mark: Mark) -> Result<(), Down> {
         let (node, _) = self.place(hash);
-        self.redis.nodes()[node].run(redis::pipe().set_ex(self.mark_key(hash), 1, MARK_S).ignore()).await
+        let seconds = if mark == Mark::Untold { UNTOLD_S } else { MARK_S };
+        self.redis.nodes()[node].run(redis::pipe().set_ex(self.mark_key(hash, mark), 1, seconds).ignore()).await
     }
 
-    /// What Redis holds of a session, and whether it wrote lately, in one round trip.
-    async fn read(&self, hash: TokenHash) -> Result<(Option<Vec<u8>>, bool), Down> {
+    /// What Redis holds of a session, and what it did lately, in one round trip.
+    async fn read(&self, hash: TokenHash) -> Result<(Option<Vec<u8>>, Option<Mark>), Down> {
         let (node, key) = self.place(hash);
-        let both = [key, self.mark_key(hash)];
-        let ((text, mark),): (Kept,) = self.redis.nodes()[node].run(redis::pipe().mget(&both)).await?;
-        Ok((text, mark.is_some()))
+        let all = [key, self.mark_key(hash, Mark::Wrote), self.mark_key(hash, Mark::Untold)];
+        let ((text, wrote, untold),): (Kept,) = self.redis.nodes()[node].run(redis::pipe().mget(&all)).await?;
+        Ok((text, untold.map(|_| Mark::Untold).or(wrote.map(|_| Mark::Wrote))))
     }
 
-    fn live(&self, hash: TokenHash, session: &Session, wrote: bool) -> Option<Session> {
+    fn live(&self, hash: TokenHash, session: &Session, mark: Option<Mark>) -> Option<Session> {
         if self.revoked.contains(hash) {
             metrics::counter!("session_revoked_in_process_total").increment(1);
             return None;
         }
-        (session.expires_at > Utc::now()).then(|| Session { wrote, ..session.clone() })
+        let (wrote, untold) = (mark.is_some(), mark == Some(Mark::Untold));
+        (session.expires_at > Utc::now()).then(|| Session { wrote, untold, ..session.clone() })
     }
 
     fn place(&self, hash: TokenHash) -> (usize, String) {
@@ -144,7 +170,8 @@ impl Sessions {
     }
 
     /// On the session's node.
-    fn mark_key(&self, hash: TokenHash) -> String {
-        self.redis.key(&format!("wrote:{hash}"))
+    fn mark_key(&self, hash: TokenHash, mark: Mark) -> String {
+        let name = if mark == Mark::Untold { "untold" } else { "wrote" };
+        self.redis.key(&format!("{name}:{hash}"))
     }
 }

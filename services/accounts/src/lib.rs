@@ -53,7 +53,7 @@ impl App {
     pub fn new(settings: &Settings, shards: Shards) -> anyhow::Result<Self> {
         let table = SessionTable { shards: shards.clone(), life: settings.session_life };
         Ok(Self {
-            cache: Cache::new(&settings.cache, Accounts::NAME, shards.clone())?,
+            cache: Cache::new(&settings.cache, Accounts::NAME, shards.clone())?.on_untold(magnitude_session::untold),
             sessions: Sessions::new(&settings.sessions, table)?,
             limiter: Limiter::new(&settings.sessions, Accounts::NAME, settings.limits)?,
             social: SocialClient::new(&settings.internal)?,
@@ -68,13 +68,14 @@ impl App {
     /// moment ago.
     #[must_use]
     pub fn reading(&self, reading: &Reading, viewer: Option<&Session>) -> Self {
-        self.through(reading.cache(&self.cache, viewer.is_some_and(|viewer| viewer.wrote)))
+        let (wrote, untold) = viewer.map_or((false, false), |viewer| (viewer.wrote, viewer.untold));
+        self.through(reading.cache(&self.cache, wrote, untold))
     }
 
-    /// The same for a request that writes, or that another service makes.
+    /// The same for what another service asks, around the cache if its reader needs that.
     #[must_use]
-    pub fn asking(&self) -> Self {
-        self.through(self.cache.skipping_copies())
+    pub fn asking(&self, fresh: bool) -> Self {
+        self.through(if fresh { self.cache.bypassed() } else { self.cache.skipping_copies() })
     }
 
     fn through(&self, cache: Cache) -> Self {

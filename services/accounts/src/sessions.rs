@@ -37,7 +37,13 @@ impl Lookup for SessionTable {
         }
         // By what the row says, so that the list of sessions and whoever resolves this one agree on its end.
         let expires_at = row.expires_at.min(last_used_at + idle);
-        Ok(Id::from_i64(row.id).zip(Id::from_i64(row.user_id)).map(|(id, user)| Session { id, user, expires_at, wrote: false }))
+        Ok(Id::from_i64(row.id).zip(Id::from_i64(row.user_id)).map(|(id, user)| Session {
+            id,
+            user,
+            expires_at,
+            wrote: false,
+            untold: false,
+        }))
     }
 }
 
@@ -61,7 +67,7 @@ pub async fn begin(app: &App, write: &mut Write, user: Id, headers: &HeaderMap) 
         }
     };
     let expires_at = expires_at.min(now + TimeDelta::seconds(app.session_life.idle_s));
-    Ok(Begun { token, session: Session { id, user, expires_at, wrote: false } })
+    Ok(Begun { token, session: Session { id, user, expires_at, wrote: false, untold: false } })
 }
 
 impl Begun {

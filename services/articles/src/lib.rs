@@ -42,7 +42,7 @@ impl App {
     pub fn new(settings: &Settings, shards: Shards) -> anyhow::Result<Self> {
         let accounts = AccountsClient::new(&settings.internal)?;
         Ok(Self {
-            cache: Cache::new(&settings.cache, Articles::NAME, shards.clone())?,
+            cache: Cache::new(&settings.cache, Articles::NAME, shards.clone())?.on_untold(magnitude_session::untold),
             sessions: Sessions::new(&settings.sessions, accounts.clone())?,
             limiter: Limiter::new(&settings.sessions, Articles::NAME, settings.limits)?,
             social: SocialClient::new(&settings.internal)?,
@@ -55,13 +55,14 @@ impl App {
     /// moment ago.
     #[must_use]
     pub fn reading(&self, reading: &Reading, viewer: Option<&Session>) -> Self {
-        self.through(reading.cache(&self.cache, viewer.is_some_and(|viewer| viewer.wrote)))
+        let (wrote, untold) = viewer.map_or((false, false), |viewer| (viewer.wrote, viewer.untold));
+        self.through(reading.cache(&self.cache, wrote, untold))
     }
 
     /// The same for a request that writes.
     #[must_use]
-    pub fn writing(&self) -> Self {
-        self.through(self.cache.skipping_copies())
+    pub fn writing(&self, session: &Session) -> Self {
+        self.through(if session.untold { self.cache.bypassed() } else { self.cache.skipping_copies() })
     }
 
     fn through(&self, cache: Cache) -> Self {

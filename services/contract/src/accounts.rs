@@ -70,6 +70,9 @@ pub const REVOKED: &str = "/internal/accounts/revoked";
 #[derive(Debug, Serialize, Deserialize)]
 pub struct ProfilesCall {
     pub ids: Vec<Id>,
+    /// To be read around the cache.
+    #[serde(default)]
+    pub fresh: bool,
 }
 
 /// Those of the users that exist.
@@ -81,6 +84,9 @@ pub struct Profiles {
 #[derive(Debug, Serialize, Deserialize)]
 pub struct ByUsernameCall {
     pub username: String,
+    /// To be read around the cache.
+    #[serde(default)]
+    pub fresh: bool,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -160,10 +166,14 @@ impl AccountsClient {
         Ok(found.into_iter().flatten().map(|profile| (profile.id, profile)).collect())
     }
 
+    fn fresh(&self) -> bool {
+        self.cache.as_ref().is_some_and(Cache::is_bypassed)
+    }
+
     async fn ask_profiles(&self, ids: &[Id]) -> Result<HashMap<Id, Arc<Profile>>, CallError> {
         let mut found = HashMap::with_capacity(ids.len());
         for ids in ids.chunks(BATCH) {
-            let answer: Profiles = self.caller.post(PROFILES, &ProfilesCall { ids: ids.to_vec() }).await?;
+            let answer: Profiles = self.caller.post(PROFILES, &ProfilesCall { ids: ids.to_vec(), fresh: self.fresh() }).await?;
             found.extend(answer.profiles.into_iter().map(|profile| (profile.id, Arc::new(profile))));
         }
         Ok(found)
@@ -190,7 +200,8 @@ impl AccountsClient {
     }
 
     async fn ask_by_username(&self, username: &str) -> Result<Option<Profile>, CallError> {
-        let answer: ByUsername = self.caller.post(BY_USERNAME, &ByUsernameCall { username: username.to_owned() }).await?;
+        let answer: ByUsername =
+            self.caller.post(BY_USERNAME, &ByUsernameCall { username: username.to_owned(), fresh: self.fresh() }).await?;
         Ok(answer.profile)
     }
 

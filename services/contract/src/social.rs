@@ -22,11 +22,17 @@ pub const FOLLOWING: &str = "/internal/social/following";
 pub struct FollowsCall {
     pub viewer: Id,
     pub ids: Vec<Id>,
+    /// To be read around the cache.
+    #[serde(default)]
+    pub fresh: bool,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
 pub struct FollowingCall {
     pub reader: Id,
+    /// To be read around the cache.
+    #[serde(default)]
+    pub fresh: bool,
 }
 
 /// The answer to both: the followed of those asked for, or all.
@@ -75,10 +81,14 @@ impl SocialClient {
         Ok(ids.iter().zip(found).filter(|(_, follows)| follows.as_deref() == Some(&true)).map(|(id, _)| *id).collect())
     }
 
+    fn fresh(&self) -> bool {
+        self.cache.as_ref().is_some_and(Cache::is_bypassed)
+    }
+
     async fn ask_follows(&self, viewer: Id, ids: &[Id]) -> Result<HashSet<Id>, CallError> {
         let mut followed = HashSet::new();
         for ids in ids.chunks(BATCH) {
-            let answer: Followed = self.caller.post(FOLLOWS, &FollowsCall { viewer, ids: ids.to_vec() }).await?;
+            let answer: Followed = self.caller.post(FOLLOWS, &FollowsCall { viewer, ids: ids.to_vec(), fresh: self.fresh() }).await?;
             followed.extend(answer.ids);
         }
         Ok(followed)
@@ -93,7 +103,7 @@ impl SocialClient {
     }
 
     async fn ask_following(&self, reader: Id) -> Result<Vec<Id>, CallError> {
-        let answer: Followed = self.caller.post(FOLLOWING, &FollowingCall { reader }).await?;
+        let answer: Followed = self.caller.post(FOLLOWING, &FollowingCall { reader, fresh: self.fresh() }).await?;
         Ok(answer.ids)
     }
 }

@@ -23,7 +23,7 @@ impl App {
         let (shards, watch) = Shards::connect(&settings.database, &settings.shards, tasks.stop())?;
         tasks.spawn("the shards' watch", watch);
         let accounts = AccountsClient::new(&settings.internal)?;
-        let cache = Cache::new(&settings.cache, "social", shards.clone())?;
+        let cache = Cache::new(&settings.cache, "social", shards.clone())?.on_untold(magnitude_session::untold);
         tasks.spawn("the cache's repair", cache.repair(tasks.stop()));
         let sessions = Sessions::new(&settings.sessions, accounts.clone())?;
         let limiter = Limiter::new(&settings.sessions, "social", settings.limits)?;

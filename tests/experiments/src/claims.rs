@@ -21,6 +21,8 @@ struct Figure {
     value: f64,
     unit: String,
     goal: Option<f64>,
+    #[serde(default)]
+    least: bool,
     reached: Option<bool>,
 }
 
@@ -71,7 +73,8 @@ fn row(report: &Report) -> anyhow::Result<String> {
     )?;
     for (figure, goal) in shown {
         let missed = if figure.reached == Some(true) { "" } else { ", **missed**" };
-        write!(cell, "<br>{}: {} {} (at most {goal}{missed})", figure.name, rounded(figure.value), figure.unit)?;
+        let bound = if figure.least { "least" } else { "most" };
+        write!(cell, "<br>{}: {} {} (at {bound} {goal}{missed})", figure.name, rounded(figure.value), figure.unit)?;
     }
     Ok(format!("| {cell} |\n"))
 }
@@ -107,6 +110,7 @@ mod tests {
             value,
             unit: "s".into(),
             goal: Some(goal),
+            least: false,
             reached: Some(reached),
         };
         let figures = vec![figure("lost", 0.0, 0.0, true), figure("gap", 5.125, 5.0, false), figure("other", 101.4, 250.0, true)];

@@ -3,7 +3,9 @@
 use std::path::Path;
 
 use clap::{Parser, Subcommand};
-use magnitude_experiments::{cache_loss, claims, failover, replica, reshard_crash, resharding, run::Options, staleness, stampede};
+use magnitude_experiments::{
+    cache_loss, claims, failover, replica, reshard_crash, resharding, run::Options, staleness, stampede, stateless,
+};
 
 #[derive(Parser)]
 #[command(name = "experiment", about = "Breaks the running stack on purpose and measures what its clients notice")]
@@ -18,6 +20,8 @@ enum Claim {
     Claims,
     /// Replicas die, lag, are cut off and frozen, and come back
     Replica(Options),
+    /// Redis is flushed and dies, every web instance is replaced, sessions are revoked
+    Stateless(Options),
     /// Primaries are killed, cut off, frozen and switched over
     Failover(Options),
     /// Buckets move to another shard while everybody writes
@@ -43,6 +47,7 @@ async fn main() -> anyhow::Result<()> {
             Ok(())
         }
         Claim::Replica(options) => replica::run(&options).await,
+        Claim::Stateless(options) => stateless::run(&options).await,
         Claim::Failover(options) => failover::run(&options).await,
         Claim::Resharding(options) => resharding::run(&options).await,
         Claim::Stampede(options) => stampede::run(&options).await,

@@ -39,7 +39,7 @@ pub fn list(buckets: &[Bucket]) -> String {
 }
 
 /// The services are built beside this program; a test binary lies one folder deeper.
-fn binary(service: &str) -> anyhow::Result<PathBuf> {
+pub(crate) fn binary(service: &str) -> anyhow::Result<PathBuf> {
     let own = std::env::current_exe()?;
     let found = own.ancestors().skip(1).take(2).map(|folder| folder.join(service)).find(|path| path.is_file());
     found.with_context(|| format!("the service {service} is not built: run `cargo build --workspace`"))

@@ -8,7 +8,7 @@ use reqwest::Client;
 use serde_json::Value;
 
 use crate::{
-    client,
+    client, instance,
     oha::{Measured, Oha},
     report::{Figure, Report},
     stack::Stack,
@@ -30,17 +30,32 @@ pub struct Bench {
     report: PathBuf,
 }
 
-/// A route and the constant that answers the same bytes.
+/// A route, and the constant that answers the same bytes.
 struct Route {
     name: &'static str,
     path: String,
     constant: String,
+    /// Of the session that asks, if one does; the constant is asked by nobody.
+    token: Option<String>,
+    /// The least share of the constant's rate, asked of the instance directly.
+    goal: f64,
+    /// The most commands to Redis that a request may cost on average. A hot answer is read anew once a second.
+    commands: f64,
 }
+
+/// Resident bytes of the instance, in MiB.
+const IDLE: f64 = 60.0;
+const LOADED: f64 = 200.0;
+const MIB: f64 = 1_048_576.0;
+/// Requests of one client, one after another, for the time that a session's look-up takes.
+const LOOKUPS: usize = 2_000;
 
 /// What one round measured.
 struct Round {
     real: Measured,
     constant: Measured,
+    /// Commands to Redis a request.
+    commands: f64,
 }
 
 impl Bench {
@@ -50,11 +65,10 @@ impl Bench {
         let [direct] = &instances[..] else {
             bail!("{} instances of articles: Envoy would spread over them, so the two gates could not be compared", instances.len());
         };
-        let slug = prepare(&http, stack).await?;
-        let routes = [
-            Route { name: "article", path: format!("/api/articles/{slug}"), constant: "/api/articles/-/constant/article".to_owned() },
-            Route { name: "list of 20", path: format!("/api/articles?limit={PAGE}"), constant: "/api/articles/-/constant/list".to_owned() },
-        ];
+        let operator = &stack.services["articles"][0].operator;
+        let idle = instance::metric(&http, operator, MEMORY).await? / MIB;
+        let (slug, token) = prepare(&http, stack).await?;
+        let routes = routes(&slug, &token);
         for route in &routes {
             keep_constant(&http, direct, route).await?;
         }
@@ -62,10 +76,17 @@ impl Bench {
         for (gate, base) in [("directly", direct), ("through Envoy", &stack.url)] {
             for route in &routes {
                 same_bytes(&http, base, route).await?;
-                figures.extend(figures_of(gate, route, &self.rounds_of(&oha, base, route).await?));
+                let rounds = self.rounds_of(&oha, stack, base, route).await?;
+                figures.extend(figures_of(gate, route, gate == "directly", &rounds));
                 same_bytes(&http, base, route).await?;
             }
         }
+        figures.push(session_lookup(&http, stack, direct, &token).await?);
+        // The gauge is set every five seconds.
+        tokio::time::sleep(std::time::Duration::from_secs(6)).await;
+        let loaded = instance::metric(&http, operator, MEMORY).await? / MIB;
+        figures.push(Figure::at_most("memory of the instance, before the load", idle, "MiB", IDLE));
+        figures.push(Figure::at_most("memory of the instance, after the load", loaded, "MiB", LOADED));
         let mut versions = versions::of(stack).await;
         versions.insert("oha".to_owned(), oha.version.clone());
         let report = Report {
@@ -82,41 +103,100 @@ impl Bench {
     }
 
     /// Both in turn, on a stack where nobody else works; which goes first changes every round, so that neither always meets the warmer machine.
-    async fn rounds_of(&self, oha: &Oha, base: &str, route: &Route) -> anyhow::Result<Vec<Round>> {
+    async fn rounds_of(&self, oha: &Oha, stack: &Stack, base: &str, route: &Route) -> anyhow::Result<Vec<Round>> {
         let (real, constant) = (format!("{base}{}", route.path), format!("{base}{}", route.constant));
-        for url in [&real, &constant] {
-            oha.measure(url, self.connections, 1).await?;
-        }
+        let token = route.token.as_deref();
+        oha.measure(&real, token, self.connections, 1).await?;
+        oha.measure(&constant, None, self.connections, 1).await?;
         let mut rounds = Vec::new();
         for number in 0..self.rounds {
-            let measure = async |url| oha.measure(url, self.connections, self.seconds).await;
-            let round = if number % 2 == 0 {
-                let real = measure(&real).await?;
-                Round { real, constant: measure(&constant).await? }
+            let ours = async || {
+                let before = instance::redis_commands(stack).await?;
+                let measured = oha.measure(&real, token, self.connections, self.seconds).await?;
+                let commands = (instance::redis_commands(stack).await? - before) / measured.requests.max(1.0);
+                anyhow::Ok((measured, commands))
+            };
+            let theirs = async || oha.measure(&constant, None, self.connections, self.seconds).await;
+            let ((real, commands), constant) = if number % 2 == 0 {
+                let ours = ours().await?;
+                (ours, theirs().await?)
             } else {
-                let constant = measure(&constant).await?;
-                Round { real: measure(&real).await?, constant }
+                let theirs = theirs().await?;
+                (ours().await?, theirs)
             };
             eprintln!(
-                "{base} {}: {:.0}/s, constant {:.0}/s",
-                route.name, round.real.requests_per_second, round.constant.requests_per_second
+                "{base} {}: {:.0}/s, constant {:.0}/s, {commands:.3} commands to Redis a request",
+                route.name, real.requests_per_second, constant.requests_per_second
             );
-            rounds.push(round);
+            rounds.push(Round { real, constant, commands });
         }
         Ok(rounds)
     }
 }
 
-fn figures_of(gate: &str, route: &Route, rounds: &[Round]) -> [Figure; 5] {
+/// What an exporter calls it.
+const MEMORY: &str = "process_resident_memory_bytes";
+
+fn routes(slug: &str, token: &str) -> [Route; 3] {
+    let list = format!("/api/articles?limit={PAGE}");
+    let constant = |name: &str| format!("/api/articles/-/constant/{name}");
+    [
+        Route {
+            name: "article",
+            path: format!("/api/articles/{slug}"),
+            constant: constant("article"),
+            token: None,
+            goal: 0.8,
+            commands: 0.01,
+        },
+        Route { name: "list of 20", path: list.clone(), constant: constant("list"), token: None, goal: 0.8, commands: 0.01 },
+        Route {
+            name: "list of 20 with a session",
+            path: list,
+            constant: constant("list-of-a-session"),
+            token: Some(token.to_owned()),
+            goal: 0.4,
+            commands: 2.0,
+        },
+    ]
+}
+
+fn figures_of(gate: &str, route: &Route, aimed: bool, rounds: &[Round]) -> Vec<Figure> {
     let named = |what: &str| format!("{} {gate}: {what}", route.name);
     let of = |figure: fn(&Round) -> f64| median(rounds.iter().map(figure).collect());
-    [
-        Figure::shown(named("rate beside a constant's"), of(|r| r.real.requests_per_second / r.constant.requests_per_second), "ratio"),
-        Figure::shown(named("rate"), of(|r| r.real.requests_per_second), "1/s"),
-        Figure::shown(named("constant's rate"), of(|r| r.constant.requests_per_second), "1/s"),
-        Figure::shown(named("p99"), of(|r| r.real.p99_ms), "ms"),
-        Figure::shown(named("constant's p99"), of(|r| r.constant.p99_ms), "ms"),
-    ]
+    let ratio = of(|round| round.real.requests_per_second / round.constant.requests_per_second);
+    let mut figures = vec![
+        Figure::shown(named("rate"), of(|round| round.real.requests_per_second), "1/s"),
+        Figure::shown(named("constant's rate"), of(|round| round.constant.requests_per_second), "1/s"),
+        Figure::shown(named("p99"), of(|round| round.real.p99_ms), "ms"),
+        Figure::shown(named("constant's p99"), of(|round| round.constant.p99_ms), "ms"),
+    ];
+    let share = named("rate beside a constant's");
+    figures.push(if aimed { Figure::at_least(share, ratio, "ratio", route.goal) } else { Figure::shown(share, ratio, "ratio") });
+    if aimed {
+        figures.push(Figure::at_most(named("commands to Redis a request"), of(|round| round.commands), "count", route.commands));
+    }
+    figures
+}
+
+/// How long the instance takes to resolve a session, in a row of requests by one client.
+async fn session_lookup(http: &Client, stack: &Stack, direct: &str, token: &str) -> anyhow::Result<Figure> {
+    let operator = &stack.services["articles"][0].operator;
+    let slow = async || -> anyhow::Result<(f64, f64)> {
+        let within = instance::metric(http, operator, "session_lookup_seconds_bucket{le=\"0.001\"}").await?;
+        Ok((within, instance::metric(http, operator, "session_lookup_seconds_count").await?))
+    };
+    let before = slow().await?;
+    for _ in 0..LOOKUPS {
+        http.get(format!("{direct}/api/articles?limit={PAGE}"))
+            .header("authorization", format!("Token {token}"))
+            .send()
+            .await?
+            .error_for_status()?;
+    }
+    let after = slow().await?;
+    let share = (after.0 - before.0) / (after.1 - before.1);
+    Ok(Figure::at_least("sessions that are looked up within a millisecond", 100.0 * share, "%", 99.0))
 }
 
 fn median(mut values: Vec<f64>) -> f64 {
@@ -125,24 +205,22 @@ fn median(mut values: Vec<f64>) -> f64 {
     if values.len() % 2 == 1 { values[middle] } else { f64::midpoint(values[middle - 1], values[middle]) }
 }
 
-/// Makes what is missing of a full page; the slug of an article.
-async fn prepare(http: &Client, stack: &Stack) -> anyhow::Result<String> {
+/// Makes what is missing of a full page; the slug of an article, and the token of a session that looks at it.
+async fn prepare(http: &Client, stack: &Stack) -> anyhow::Result<(String, String)> {
     let list = format!("{}/api/articles?limit={PAGE}", stack.url);
     let page: Value = http.get(&list).send().await?.error_for_status()?.json().await?;
+    let token = client::register(http, &stack.url).await?;
     let there = page["articles"].as_array().map_or(0, Vec::len);
-    if there < PAGE {
-        let token = client::register(http, &stack.url).await?;
-        for number in there..PAGE {
-            client::publish(http, &stack.url, &token, number, &["bench".to_owned()]).await?;
-        }
+    for number in there..PAGE {
+        client::publish(http, &stack.url, &token, number, &["bench".to_owned()]).await?;
     }
     let page: Value = http.get(&list).send().await?.error_for_status()?.json().await?;
-    client::text(&page["articles"][0]["slug"])
+    Ok((client::text(&page["articles"][0]["slug"])?, token))
 }
 
 /// Gives the instance the bytes that the route answers now.
 async fn keep_constant(http: &Client, instance: &str, route: &Route) -> anyhow::Result<()> {
-    let body = bytes(http, &format!("{instance}{}", route.path)).await?;
+    let body = bytes(http, &format!("{instance}{}", route.path), route.token.as_deref()).await?;
     let answer = http.put(format!("{instance}{}", route.constant)).body(body).send().await?;
     let status = answer.status();
     ensure!(status.is_success(), "{instance} keeps no constants ({status}): `make bench` starts a stack whose articles does");
@@ -150,14 +228,18 @@ async fn keep_constant(http: &Client, instance: &str, route: &Route) -> anyhow::
 }
 
 async fn same_bytes(http: &Client, base: &str, route: &Route) -> anyhow::Result<()> {
-    let real = bytes(http, &format!("{base}{}", route.path)).await?;
-    let constant = bytes(http, &format!("{base}{}", route.constant)).await?;
+    let real = bytes(http, &format!("{base}{}", route.path), route.token.as_deref()).await?;
+    let constant = bytes(http, &format!("{base}{}", route.constant), None).await?;
     ensure!(real == constant, "{base}: {} and its constant differ; is somebody writing?", route.name);
     Ok(())
 }
 
-async fn bytes(http: &Client, url: &str) -> anyhow::Result<Vec<u8>> {
-    Ok(http.get(url).send().await?.error_for_status()?.bytes().await?.to_vec())
+async fn bytes(http: &Client, url: &str, token: Option<&str>) -> anyhow::Result<Vec<u8>> {
+    let mut request = http.get(url);
+    if let Some(token) = token {
+        request = request.header("authorization", format!("Token {token}"));
+    }
+    Ok(request.send().await?.error_for_status()?.bytes().await?.to_vec())
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 pub mod bench;
 pub mod client;
 pub mod fill;
+pub mod instance;
 mod oha;
 pub mod reads;
 pub mod report;

@@ -12,6 +12,7 @@ const CUT_SHORT: &str = "aborted due to deadline";
 #[derive(Clone, Copy, Debug)]
 pub struct Measured {
     pub requests_per_second: f64,
+    pub requests: f64,
     pub p99_ms: f64,
 }
 
@@ -46,11 +47,15 @@ impl Oha {
         Ok(Self { program, version: String::from_utf8_lossy(&output.stdout).trim().to_owned() })
     }
 
-    /// Keeps `connections` busy with GETs for `seconds`; anything but 200 is an error.
-    pub async fn measure(&self, url: &str, connections: usize, seconds: u64) -> anyhow::Result<Measured> {
+    /// Keeps `connections` busy with GETs for `seconds`, with a session if there is a token; anything but 200 is an error.
+    pub async fn measure(&self, url: &str, token: Option<&str>, connections: usize, seconds: u64) -> anyhow::Result<Measured> {
         let duration = format!("{seconds}s");
         let mut command = Command::new(&self.program);
-        command.args(["--no-tui", "--output-format", "json", "-c", &connections.to_string(), "-z", &duration, url]);
+        command.args(["--no-tui", "--output-format", "json", "-c", &connections.to_string(), "-z", &duration]);
+        if let Some(token) = token {
+            command.args(["-H", &format!("authorization: Token {token}")]);
+        }
+        command.arg(url);
         command.stdin(Stdio::null()).kill_on_drop(true);
         let limit = Duration::from_secs(seconds + 30);
         let output = tokio::time::timeout(limit, command.output()).await.with_context(|| format!("oha hangs on {url}"))??;
@@ -66,7 +71,9 @@ fn parse(json: &[u8]) -> anyhow::Result<Measured> {
     ensure!(statuses.keys().all(|status| status == "200") && !statuses.is_empty(), "answers other than 200: {statuses:?}");
     ensure!(errors.keys().all(|error| error == CUT_SHORT), "requests failed: {errors:?}");
     let p99 = output.latency_percentiles.get("p99").copied().flatten().context("no p99")?;
-    Ok(Measured { requests_per_second: output.summary.requests_per_sec, p99_ms: p99 * 1_000.0 })
+    #[expect(clippy::cast_precision_loss, reason = "nothing is counted up to 2^53")]
+    let requests = statuses.values().sum::<u64>() as f64;
+    Ok(Measured { requests_per_second: output.summary.requests_per_sec, requests, p99_ms: p99 * 1_000.0 })
 }
 
 #[cfg(test)]

@@ -19,8 +19,10 @@ pub struct Figure {
     pub name: String,
     pub value: f64,
     pub unit: &'static str,
-    /// The most that it may be. Null: measured and shown, with no figure to reach.
+    /// The most that it may be, or the least. Null: measured and shown, with no figure to reach.
     pub goal: Option<f64>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub least: bool,
     pub reached: Option<bool>,
 }
 
@@ -28,12 +30,17 @@ impl Figure {
     pub fn shown(name: impl Into<String>, value: f64, unit: &'static str) -> Self {
         // Four digits: more would claim a precision that no run repeats.
         let value = (value * 10_000.0).round() / 10_000.0;
-        Self { name: name.into(), value, unit, goal: None, reached: None }
+        Self { name: name.into(), value, unit, goal: None, least: false, reached: None }
     }
 
     /// Reached when the value is no more than the goal.
     pub fn at_most(name: impl Into<String>, value: f64, unit: &'static str, goal: f64) -> Self {
         Self { goal: Some(goal), reached: Some(value <= goal), ..Self::shown(name, value, unit) }
+    }
+
+    /// Reached when the value is no less than the goal.
+    pub fn at_least(name: impl Into<String>, value: f64, unit: &'static str, goal: f64) -> Self {
+        Self { goal: Some(goal), least: true, reached: Some(value >= goal), ..Self::shown(name, value, unit) }
     }
 
     /// A count of what must not happen at all.
@@ -49,8 +56,10 @@ impl fmt::Display for Figure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {} {}", self.name, self.value, self.unit)?;
         match (self.goal, self.reached) {
-            (Some(goal), Some(true)) => write!(f, " (at most {goal}: reached)"),
-            (Some(goal), _) => write!(f, " (at most {goal}: MISSED)"),
+            (Some(goal), reached) => {
+                let verdict = if reached == Some(true) { "reached" } else { "MISSED" };
+                write!(f, " (at {} {goal}: {verdict})", if self.least { "least" } else { "most" })
+            }
             (None, _) => Ok(()),
         }
     }
@@ -78,6 +87,7 @@ mod tests {
     #[test]
     fn a_figure_says_whether_its_goal_was_reached() {
         assert_eq!(Figure::at_most("gap", 1.23456, "s", 2.0).to_string(), "gap: 1.2346 s (at most 2: reached)");
+        assert_eq!(Figure::at_least("ratio", 0.5, "", 0.8).to_string(), "ratio: 0.5  (at least 0.8: MISSED)");
         assert_eq!(Figure::none_of("lost", 1).to_string(), "lost: 1 count (at most 0: MISSED)");
         assert_eq!(Figure::shown("rate", 5.0, "1/s").to_string(), "rate: 5 1/s");
     }

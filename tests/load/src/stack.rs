@@ -25,12 +25,16 @@ pub struct Stack {
     #[serde(default)]
     pub cache: String,
     #[serde(default)]
+    pub sessions: String,
+    #[serde(default)]
     pub redis_password: String,
 }
 
 #[derive(Debug, Deserialize)]
 pub struct Instance {
     pub public: String,
+    #[serde(default)]
+    pub operator: String,
 }
 
 #[derive(Clone, Debug, Deserialize)]

@@ -3,11 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use sqlx::{Connection, PgConnection, postgres::PgConnectOptions};
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
-    process::Command,
-};
+use tokio::process::Command;
 
 use crate::stack::Stack;
 
@@ -42,15 +38,8 @@ async fn postgres(stack: &Stack) -> anyhow::Result<String> {
     Ok(sqlx::query_scalar("SHOW server_version").fetch_one(&mut connection).await?)
 }
 
-/// One inline command, so that this needs no client library.
 async fn redis(stack: &Stack) -> anyhow::Result<String> {
-    let mut stream = TcpStream::connect(&stack.cache).await?;
-    if !stack.redis_password.is_empty() {
-        stream.write_all(format!("AUTH {}\r\n", stack.redis_password).as_bytes()).await?;
-    }
-    stream.write_all(b"INFO server\r\nQUIT\r\n").await?;
-    let mut told = String::new();
-    stream.take(64 * 1024).read_to_string(&mut told).await?;
+    let told = crate::instance::ask(&stack.cache, &stack.redis_password, "INFO server").await?;
     let line = told.lines().find_map(|line| line.strip_prefix("valkey_version:").or_else(|| line.strip_prefix("redis_version:")));
     line.map(|version| version.trim().to_owned()).ok_or_else(|| anyhow::anyhow!("no version told"))
 }

@@ -1,4 +1,22 @@
-use crate::own::Own;
+use crate::own::{Own, eventually};
+
+pub fn the_sessions_have_a_copy(own: &Own) {
+    let role = |name: &str| own.stack.role(&own.stack.node(name).expect("there is such a node"));
+    eventually("the replica follows", || role("sessions-replica").as_deref() == Some("replica"));
+    let tell = |node: &str, command: &str| own.stack.tell_redis(node, command).expect("it answers");
+    assert_eq!((role("sessions").as_deref(), role("cache")), (Some("primary"), None));
+    assert!(tell("sessions", "SET kept 1").contains("+OK"));
+    eventually("it is copied", || tell("sessions-replica", "GET kept").contains("$1\r\n1"));
+
+    own.stack.kill("sessions").expect("it dies");
+
+    eventually("the replica knows", || role("sessions-replica").as_deref() == Some("replica, not connected"));
+    assert!(tell("sessions-replica", "GET kept").contains("$1\r\n1"));
+    own.stack.start("sessions").expect("it starts");
+    eventually("the replica follows again", || role("sessions-replica").as_deref() == Some("replica"));
+    assert!(tell("sessions", "GET kept").contains("$1\r\n1"), "the file has it too");
+    tell("sessions", "DEL kept");
+}
 
 pub fn a_replica_is_added(own: &mut Own) {
     let node = own.stack.add("s1").expect("a replica is added");

@@ -3,8 +3,8 @@
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use serde_json::json;
 
@@ -66,6 +66,24 @@ pub fn a_write_that_was_never_sent_can_be_tried_again(own: &Own) {
     own.start_all();
 }
 
+/// Rate limits believe what Envoy says of a client's address.
+pub fn a_client_cannot_say_where_it_comes_from(own: &Own) {
+    let instance = Instance::start_with(Some("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"));
+    route(own, instance.address);
+    let mut client = TcpStream::connect(own.gateway()).expect("it listens");
+    let lies = "x-envoy-external-address: 192.0.2.7\r\nX-Envoy-External-Address: 192.0.2.8\r\nx-forwarded-for: 192.0.2.9, 10.0.0.1\r\n\
+                x-real-ip: 192.0.2.10\r\nx-envoy-internal: true";
+    let request = format!("POST /api/articles HTTP/1.1\r\nhost: here\r\n{lies}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+    client.write_all(request.as_bytes()).expect("is sent");
+    let answer = BufReader::new(client).lines().next().expect("an answer").expect("it is text");
+
+    assert_eq!(answer, "HTTP/1.1 200 OK");
+    let heads = instance.heads.lock().expect("nobody panicked").clone();
+    let told: Vec<_> = heads.iter().filter(|line| line.starts_with("x-envoy-external-address:")).collect();
+    assert_eq!(told, ["x-envoy-external-address: 127.0.0.1"], "{heads:?}");
+    own.start_all();
+}
+
 fn route(own: &Own, instance: SocketAddr) {
     write_endpoints(own, &[instance]);
     eventually("Envoy finds the instance well", || clusters(own).contains(&format!("::{instance}::health_flags::healthy")));
@@ -98,6 +116,8 @@ fn write_endpoints(own: &Own, instances: &[SocketAddr]) {
 struct Instance {
     address: SocketAddr,
     served: Arc<AtomicUsize>,
+    /// The lines of the requests' heads, in lower case.
+    heads: Arc<Mutex<Vec<String>>>,
 }
 
 impl Instance {
@@ -108,22 +128,24 @@ impl Instance {
     fn start_with(answer: Option<&'static str>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
         let (address, served) = (listener.local_addr().expect("is bound"), Arc::new(AtomicUsize::new(0)));
-        let count = served.clone();
+        let heads = Arc::<Mutex<Vec<String>>>::default();
+        let (count, kept) = (served.clone(), heads.clone());
         std::thread::spawn(move || {
             for client in listener.incoming().flatten() {
-                let count = count.clone();
-                std::thread::spawn(move || serve(client, &count, answer));
+                let (count, kept) = (count.clone(), kept.clone());
+                std::thread::spawn(move || serve(client, &count, &kept, answer));
             }
         });
-        Self { address, served }
+        Self { address, served, heads }
     }
 }
 
-fn serve(mut client: TcpStream, count: &AtomicUsize, answer: Option<&str>) {
+fn serve(mut client: TcpStream, count: &AtomicUsize, heads: &Mutex<Vec<String>>, answer: Option<&str>) {
     let Ok(reading) = client.try_clone() else { return };
     let mut lines = BufReader::new(reading).lines().map_while(Result::ok);
     while let Some(request) = lines.next() {
-        while lines.next().is_some_and(|line| !line.is_empty()) {}
+        let head: Vec<String> = lines.by_ref().take_while(|line| !line.is_empty()).map(|line| line.to_lowercase()).collect();
+        heads.lock().expect("nobody panicked").extend(head);
         if !request.starts_with("GET /health/") {
             count.fetch_add(1, Ordering::SeqCst);
         }

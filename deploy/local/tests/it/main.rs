@@ -22,6 +22,8 @@ fn a_stack_starts_heals_changes_and_leaves_nothing() {
     gateway::a_read_that_nobody_answers_can_be_tried_again(&own);
     gateway::an_instance_that_answers_with_errors_is_not_taken_out(&own);
     gateway::a_write_that_was_never_sent_can_be_tried_again(&own);
+    gateway::a_client_cannot_say_where_it_comes_from(&own);
+    copies::the_sessions_have_a_copy(&own);
     copies::a_replica_is_added(&mut own);
     copies::a_replica_that_is_too_far_behind_is_copied_anew(&own);
     settings::another_delay_reaches_running_replicas(&mut own);

@@ -73,3 +73,27 @@ async fn voids_are_repaired_after_it_returns() {
     stop.cancel();
     repair.await.unwrap();
 }
+
+#[tokio::test]
+async fn a_write_that_could_not_be_told_is_said_to_the_request_whose_session_then_reads_around_the_cache() {
+    static UNTOLD: AtomicUsize = AtomicUsize::new(0);
+    let mut fixture = Fixture::new();
+    let reader = fixture.cache();
+    read(&reader, found(1, "old")).await.unwrap();
+    let writer = fixture.cache().on_untold(|| {
+        UNTOLD.fetch_add(1, Ordering::Relaxed);
+    });
+    writer.wrote(&committed(9), &[]).await;
+    assert_eq!(UNTOLD.load(Ordering::Relaxed), 0);
+
+    // Through another process its old value is still there.
+    let around = reader.bypassed();
+    assert_eq!(read(&around, found(2, "new")).await, some("new"));
+    assert_eq!(around.freshness(bucket()).await, Freshness::Primary);
+    assert!(around.recording(false).recorded().is_none());
+    assert_eq!(cached(&reader).await, some("old"), "nothing was filled");
+
+    fixture.server.stop();
+    writer.wrote(&committed(10), &[]).await;
+    assert_eq!(UNTOLD.load(Ordering::Relaxed), 1);
+}

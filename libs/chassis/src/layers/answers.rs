@@ -157,10 +157,14 @@ impl<S: Sync> FromRequestParts<S> for Reading {
 }
 
 impl Reading {
-    /// The cache to read through for this answer. `wrote` if the session wrote a moment ago.
-    pub fn cache(&self, cache: &Cache, wrote: bool) -> Cache {
+    /// The cache to read through for this answer: `wrote` if the session wrote a moment ago, `untold` if the cache was not told of it.
+    pub fn cache(&self, cache: &Cache, wrote: bool, untold: bool) -> Cache {
         let cache = cache.recording(self.before.as_ref().is_some_and(|before| before.0.is_hot()));
-        if wrote { cache.skipping_copies() } else { cache }
+        match (untold, wrote) {
+            (true, _) => cache.bypassed(),
+            (false, true) => cache.skipping_copies(),
+            (false, false) => cache,
+        }
     }
 
     /// Answers with what was read through `cache`: not again if the client has it, and without serializing it again if this process has.

@@ -114,9 +114,9 @@ async fn a_key_of_another_type_is_replaced() {
 async fn without_redis_or_with_a_full_one_a_process_applies_its_share() {
     let (mut dead, full) = (Server::start(), Server::start());
     dead.stop();
-    let mut fill = redis::pipe();
-    fill.cmd("CONFIG").arg(&["SET", "maxmemory", "1"]).ignore();
-    Redis::new(&full.settings()).unwrap().nodes()[0].run::<()>(&fill).await.unwrap();
+    let mut pipe = redis::pipe();
+    pipe.cmd("CONFIG").arg(&["SET", "maxmemory", "1"]).ignore();
+    Redis::new(&full.settings()).unwrap().nodes()[0].run::<()>(&pipe).await.unwrap();
 
     for server in [&dead, &full] {
         let limiter = limiter(&server.settings());

@@ -34,7 +34,7 @@ fn app(server: &Server, sessions: &Sessions) -> Router {
 async fn user(sessions: &Sessions, number: i64) -> Token {
     let token = Token::new(Bucket::new(1).unwrap());
     let (id, user) = (Id::from_i64(1).unwrap(), Id::from_i64(number).unwrap());
-    sessions.remember(token.hash(), &Session { id, user, expires_at: Utc::now() + TimeDelta::hours(1), wrote: false }).await;
+    sessions.remember(token.hash(), &Session { id, user, expires_at: Utc::now() + TimeDelta::hours(1), wrote: false, untold: false }).await;
     token
 }
 

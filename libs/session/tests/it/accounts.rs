@@ -57,7 +57,7 @@ pub fn session() -> (Token, Session) {
     let id = |number| Id::from_i64(number).unwrap();
     // Whole seconds: what Redis keeps must compare equal.
     let expires_at = chrono::DateTime::from_timestamp(Utc::now().timestamp(), 0).unwrap() + Duration::hours(1);
-    (Token::new(bucket), Session { id: id(1), user: id(2), expires_at, wrote: false })
+    (Token::new(bucket), Session { id: id(1), user: id(2), expires_at, wrote: false, untold: false })
 }
 
 /// What Redis holds under a token's key.

@@ -11,7 +11,7 @@ use axum::{
     http::{Method, Request, StatusCode},
     routing::any,
 };
-use magnitude_session::{Session, Sessions, Token, mark_writes};
+use magnitude_session::{Session, Sessions, Token, mark_writes, untold};
 use tokio::sync::Notify;
 use tower::ServiceExt;
 
@@ -113,4 +113,27 @@ async fn a_mark_leaves_the_other_sessions_alone() {
     send(answering(&one, StatusCode::OK), Method::POST, &token).await;
 
     assert!(!wrote(&other, &bystander).await);
+}
+
+#[tokio::test]
+async fn a_write_that_the_cache_was_not_told_of_shows_for_longer_and_outlives_the_next_one() {
+    let server = Server::start();
+    let (one, other, token, _) = two(&server);
+    let is_untold = async || other.resolve(&token).await.unwrap().expect("it is live").untold;
+
+    send(answering(&one, StatusCode::OK), Method::PUT, &token).await;
+    assert!(!is_untold().await);
+    send(mark_writes(Router::new().route("/", any(async || untold())), &one), Method::PUT, &token).await;
+    assert!(is_untold().await);
+
+    send(answering(&one, StatusCode::OK), Method::PUT, &token).await;
+    eventually("the mark of the last write is gone", async || {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let mut redis = redis::pipe();
+        redis.cmd("EXISTS").arg(format!("it:wrote:{}", token.hash()));
+        let (there,): (i64,) = magnitude_redis::Redis::new(&server.settings()).unwrap().nodes()[0].run(&redis).await.unwrap();
+        there == 0
+    })
+    .await;
+    assert!(is_untold().await);
 }

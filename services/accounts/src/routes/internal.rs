@@ -12,12 +12,12 @@ use magnitude_session::Lookup;
 use crate::{App, people, sessions::SessionTable};
 
 pub async fn profiles(State(app): State<App>, Json(call): Json<ProfilesCall>) -> Result<Json<Profiles>, ApiError> {
-    let profiles = people::profiles(&app.asking(), &call.ids).await?;
+    let profiles = people::profiles(&app.asking(call.fresh), &call.ids).await?;
     Ok(Json(Profiles { profiles: profiles.iter().map(|profile| (**profile).clone()).collect() }))
 }
 
 pub async fn by_username(State(app): State<App>, Json(call): Json<ByUsernameCall>) -> Result<Json<ByUsername>, ApiError> {
-    let profile = people::by_username(&app.asking(), &call.username).await?;
+    let profile = people::by_username(&app.asking(call.fresh), &call.username).await?;
     Ok(Json(ByUsername { profile: profile.map(|profile| (*profile).clone()) }))
 }
 

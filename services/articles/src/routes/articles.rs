@@ -35,7 +35,7 @@ pub async fn create(
     idempotency: Result<Idempotency, ApiError>,
     body: Result<Body, ApiError>,
 ) -> Result<Response, ApiError> {
-    let (app, idempotency, body) = (app.writing(), idempotency?, body?);
+    let (app, idempotency, body) = (app.writing(&session), idempotency?, body?);
     let new = fields::new_article(&body)?;
     // Before the transaction: nothing is asked of another system while one is open.
     let authors = Authors::load(&app, None, &[session.user]).await?;
@@ -68,7 +68,7 @@ pub async fn update(
     slug: Slug,
     body: Result<Body, ApiError>,
 ) -> Result<Json<ArticleAnswer>, ApiError> {
-    let (app, id) = (app.writing(), id_of(slug)?);
+    let (app, id) = (app.writing(&session), id_of(slug)?);
     // All that the answer needs of others, before the transaction. Only its author may change an article, and follows nobody there.
     let authors = Authors::load(&app, None, &[session.user]).await?;
     let mut write = app.shards.write(id.bucket()).await?;

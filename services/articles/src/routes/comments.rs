@@ -43,7 +43,7 @@ pub async fn create(
     idempotency: Result<Idempotency, ApiError>,
     body: Result<Body, ApiError>,
 ) -> Result<Response, ApiError> {
-    let app = app.writing();
+    let app = app.writing(&session);
     let article = find(&app, id_of(slug)?).await?.head.id;
     let (idempotency, body) = (idempotency?, body?);
     let text = fields::comment(&body)?;
@@ -74,7 +74,7 @@ pub async fn delete(
     // One that is not text spoils both: the article is the third part of the raw path then, and the comment is none.
     let (slug, comment) =
         path.map_or_else(|_| (uri.path().split('/').nth(3).unwrap_or_default().to_owned(), String::new()), |Path(both)| both);
-    let (app, slug) = (app.writing(), Ok(Path(slug)));
+    let (app, slug) = (app.writing(&session), Ok(Path(slug)));
     let article = find(&app, id_of(slug)?).await?.head.id;
     let comment = comment.parse::<i64>().map_err(|_| ApiError::not_found("comment"))?;
     let mut write = app.shards.write(article.bucket()).await?;

@@ -26,7 +26,7 @@ pub async fn add(
     idempotency: Result<Idempotency, ApiError>,
     slug: Slug,
 ) -> Result<Response, ApiError> {
-    let app = app.writing();
+    let app = app.writing(&session);
     let article = find(&app, id_of(slug)?).await?;
     let id = idempotency?.write_id(&session.user.to_string(), b"");
     set(&app, &session, &article, true, &id).await
@@ -34,7 +34,7 @@ pub async fn add(
 
 /// `DELETE /api/articles/{slug}/favorite`.
 pub async fn remove(State(app): State<App>, SignedIn { session, .. }: SignedIn, slug: Slug) -> Result<Response, ApiError> {
-    let app = app.writing();
+    let app = app.writing(&session);
     let article = find(&app, id_of(slug)?).await?;
     set(&app, &session, &article, false, &WriteId::random()).await
 }

@@ -35,7 +35,7 @@ impl User {
         Self {
             profile: Profile { id, username: username.to_owned(), bio: None, image: None },
             token: Token::new(bucket),
-            session: Session { id: session, user: id, expires_at: Utc::now() + TimeDelta::hours(1), wrote: false },
+            session: Session { id: session, user: id, expires_at: Utc::now() + TimeDelta::hours(1), wrote: false, untold: false },
         }
     }
 

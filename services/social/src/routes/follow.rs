@@ -22,22 +22,23 @@ pub async fn follow(
     username: Result<Path<String>, ApiError>,
     key: Result<Idempotency, ApiError>,
 ) -> Result<Response, ApiError> {
-    let followee = followee(&app, username).await?;
+    let followee = followee(&app, signed_in.session.untold, username).await?;
     let id = key?.write_id(&signed_in.session.user.to_string(), b"");
     change(&app, signed_in.session.user, followee, true, &id).await
 }
 
 /// `DELETE /api/profiles/{username}/follow`. Idempotent, with no key to keep.
 pub async fn unfollow(State(app): State<App>, signed_in: SignedIn, username: Result<Path<String>, ApiError>) -> Result<Response, ApiError> {
-    let followee = followee(&app, username).await?;
+    let followee = followee(&app, signed_in.session.untold, username).await?;
     change(&app, signed_in.session.user, followee, false, &WriteId::random()).await
 }
 
 /// Asked before the transaction begins: none stays open during a call.
-async fn followee(app: &App, username: Result<Path<String>, ApiError>) -> Result<Arc<Profile>, ApiError> {
+async fn followee(app: &App, untold: bool, username: Result<Path<String>, ApiError>) -> Result<Arc<Profile>, ApiError> {
     let not_found = || ApiError::not_found("profile");
     let Path(username) = username.map_err(|_| not_found())?;
-    let accounts = app.accounts.through(&app.cache.skipping_copies());
+    let cache = if untold { app.cache.bypassed() } else { app.cache.skipping_copies() };
+    let accounts = app.accounts.through(&cache);
     accounts.by_username(&username).await.map_err(ApiError::unavailable)?.ok_or_else(not_found)
 }
 

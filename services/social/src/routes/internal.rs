@@ -12,7 +12,7 @@ use crate::{
 /// Which of these users the viewer follows: one statement for those that are not cached, however many they are.
 pub async fn follows(State(app): State<App>, Json(call): Json<FollowsCall>) -> Result<Json<Followed>, ApiError> {
     let keys: Vec<_> = call.ids.iter().map(|id| follow_key(call.viewer, *id)).collect();
-    let cache = app.cache.skipping_copies();
+    let cache = if call.fresh { app.cache.bypassed() } else { app.cache.skipping_copies() };
     let found = cache.get_many(&FOLLOW, &keys, async |missed, _| {
         let wanted: Vec<_> = missed.iter().map(|index| call.ids[*index]).collect();
         let freshness = cache.freshness(call.viewer.bucket()).await;
@@ -28,7 +28,7 @@ pub async fn follows(State(app): State<App>, Json(call): Json<FollowsCall>) -> R
 
 /// Everybody whom the reader follows.
 pub async fn following(State(app): State<App>, Json(call): Json<FollowingCall>) -> Result<Json<Followed>, ApiError> {
-    let cache = app.cache.skipping_copies();
+    let cache = if call.fresh { app.cache.bypassed() } else { app.cache.skipping_copies() };
     let found = cache.get(&FOLLOWED, call.reader.bucket(), call.reader, async |freshness| {
         Ok::<_, ApiError>(Some(Versioned::unversioned(follows::all(&app.shards, freshness, call.reader).await?)))
     });

@@ -27,7 +27,7 @@ impl User {
         Self {
             profile: Profile { id, username: username.to_owned(), bio: Some(format!("I am {username}")), image: None },
             token: Token::new(bucket),
-            session: Session { id: session, user: id, expires_at: Utc::now() + TimeDelta::hours(1), wrote: false },
+            session: Session { id: session, user: id, expires_at: Utc::now() + TimeDelta::hours(1), wrote: false, untold: false },
         }
     }
 
