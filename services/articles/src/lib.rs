@@ -106,7 +106,7 @@ impl Service for Articles {
         let (shards, watch) = Shards::connect(&settings.database, &settings.shards, tasks.stop())?;
         tasks.spawn("shards", watch);
         shards.ready().await?;
-        check::start(&settings, App::new(&settings, shards)?, &tasks).await
+        check::start(&settings, App::new(&settings, shards)?, &tasks)
     }
 
     async fn migrate(settings: Settings) -> anyhow::Result<()> {

@@ -33,7 +33,7 @@ pub async fn run(options: &Options) -> anyhow::Result<()> {
     let (stop, most) = (CancellationToken::new(), AtomicI64::new(0));
     let databases = run.databases()?;
     let from = load.history().now();
-    let faults = async {
+    let work = async {
         let mut recovered = Duration::ZERO;
         for _ in 0..run.rounds(3, 1) {
             for some in [&nodes[..1], &nodes[..]] {
@@ -43,14 +43,14 @@ pub async fn run(options: &Options) -> anyhow::Result<()> {
         stop.cancel();
         anyhow::Ok(recovered)
     };
-    let (recovered, watched) = tokio::join!(faults, watch(&databases, &most, &stop));
-    let faulty = Window { from, to: load.history().now() };
+    let (recovered, watched) = tokio::join!(work, watch(&databases, &most, &stop));
+    let beside = Window { from, to: load.history().now() };
     watched?;
     let (recovered, record) = (recovered?, load.stop().await?);
     run.check(&record).await?;
     let history = &record.history;
-    let failed = history.failed_reads(faulty).len() + history.failed_writes(faulty).len() + history.unknown_writes(faulty).len();
-    let all = history.select(faulty, |_| true).len();
+    let failed = history.failed_reads(beside).len() + history.failed_writes(beside).len() + history.unknown_writes(beside).len();
+    let all = history.select(beside, |_| true).len();
     run.figure(Figure::at_most("failed requests while nodes were dead", 100.0 * count(failed) / count(all.max(1)), "%", 1.0));
     run.figure(Figure::at_most(
         "statements of a service on one node at once, most",
@@ -60,7 +60,7 @@ pub async fn run(options: &Options) -> anyhow::Result<()> {
     ));
     run.figure(Figure::at_most("normal again after the nodes came back, worst", recovered.as_secs_f64(), "s", 3.0));
     run.figure(Figure::shown("reads in calm, p99", millis(history.reads(calm).percentile(0.99)), "ms"));
-    run.figure(Figure::shown("reads beside the faults, p99", millis(history.reads(faulty).percentile(0.99)), "ms"));
+    run.figure(Figure::shown("reads beside the faults, p99", millis(history.reads(beside).percentile(0.99)), "ms"));
     run.end().await
 }
 

@@ -24,23 +24,23 @@ const SAMPLED: usize = 200;
 const LOOKS: u32 = 3;
 const PAUSE: Duration = Duration::from_millis(300);
 
-pub async fn start(settings: &Settings, app: App, tasks: &Tasks) -> anyhow::Result<Routers> {
+pub fn start(settings: &Settings, app: App, tasks: &Tasks) -> anyhow::Result<Routers> {
     let articles = ArticlesClient::new(&settings.internal)?;
-    let (sampled, samples) = mpsc::channel(SAMPLED);
-    tasks.spawn("sampling", sample(app.clone(), sampled, tasks.stop()));
+    let (into, samples) = mpsc::channel(SAMPLED);
+    tasks.spawn("sampling", sample(app.clone(), into, tasks.stop()));
     tasks.spawn("checking", check(app, articles, samples, tasks.stop()));
     Ok(Routers { public: Router::new(), internal: Router::new() })
 }
 
 /// Takes what it can from the log of events.
-async fn sample(app: App, sampled: mpsc::Sender<(Instant, Void)>, stop: CancellationToken) {
+async fn sample(app: App, into: mpsc::Sender<(Instant, Void)>, stop: CancellationToken) {
     let take = async |events: Vec<Event>| {
         let due = Instant::now() + MOMENT;
         for event in events.into_iter().filter(|event| event.kind == magnitude_jobs::VOID) {
             for void in serde_json::from_value::<Vec<Void>>(event.payload).unwrap_or_default() {
                 if layers::is_known(&void) {
                     // A full queue is a sample as well.
-                    let _ = sampled.try_send((due, void));
+                    let _ = into.try_send((due, void));
                 }
             }
         }

@@ -34,6 +34,6 @@ async fn a_write_that_was_not_told_is_found_in_redis_and_in_a_copy() {
     };
     assert_eq!(stale, 2, "in Redis, and in the process");
 
-    test.app.cache.void(&[void.clone()]).await.unwrap();
+    test.app.cache.void(std::slice::from_ref(&void)).await.unwrap();
     assert_eq!(check::check_one(&test.app, &client, &void).await.unwrap(), 0);
 }

@@ -22,8 +22,9 @@ static KEYS: Keyspace<String> = Keyspace::new("stampede", "key", MINUTE, MINUTE,
 /// One process of clients: for each line of its input, the number of a round, all of them read one key at once.
 #[derive(Args)]
 pub struct Clients {
-    #[arg(long)]
-    clients: usize,
+    /// How many they are.
+    #[arg(long = "clients")]
+    many: usize,
     /// What keeps its keys apart from those of other runs.
     #[arg(long)]
     space: String,
@@ -81,7 +82,7 @@ impl Clients {
             value.context("the key has no value")?;
             anyhow::Ok(begun.elapsed())
         };
-        let waits = join_all((0..self.clients).map(|_| client())).await.into_iter().collect::<anyhow::Result<_>>()?;
+        let waits = join_all((0..self.many).map(|_| client())).await.into_iter().collect::<anyhow::Result<_>>()?;
         Ok(Waited { waits, queries: queries.into_inner().expect("no holder of this lock panics") })
     }
 
