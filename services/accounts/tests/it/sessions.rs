@@ -2,6 +2,7 @@
 
 use magnitude_accounts::sweep::sweep_once;
 use magnitude_kit::eventually;
+use magnitude_session::Token;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
@@ -54,6 +55,21 @@ async fn a_session_that_ended_is_found_nowhere() {
     assert_eq!(status, StatusCode::NO_CONTENT);
     assert!(!is_signed_in(&test, &token).await);
     assert!(!is_signed_in(&lost, &token).await);
+}
+
+#[tokio::test]
+async fn a_session_that_registered_or_wrote_a_moment_ago_is_known_to_every_instance() {
+    let test = TestApp::new().await;
+    let token = test.join("ann").await;
+    let parsed = Token::parse(&token).expect("it is a token");
+    // The state beside the instance asks Redis as another instance would.
+    let wrote = async || test.app.sessions.resolve(&parsed).await.unwrap().expect("it is live").wrote;
+    assert!(wrote().await);
+    eventually("that is over", async || !wrote().await).await;
+
+    assert_eq!(test.update(&token, json!({ "bio": "x" })).await.0, StatusCode::OK);
+
+    assert!(wrote().await);
 }
 
 /// Whether a session is still found after its row was changed so.
