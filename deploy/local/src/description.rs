@@ -18,8 +18,12 @@ struct Description {
     postgres_user: &'static str,
     postgres_password: String,
     cache: String,
+    /// All nodes of it; `cache` is the first.
+    caches: Vec<String>,
     sessions: String,
     redis_password: String,
+    /// Where the checkers of what is cached tell what they found.
+    checkers: Vec<String>,
     services: BTreeMap<String, Vec<Instance>>,
 }
 
@@ -46,8 +50,10 @@ impl Stack {
             postgres_user: SUPERUSER,
             postgres_password: self.secret(SUPERUSER)?,
             cache: self.node("cache")?.address.to_string(),
+            caches: self.group(Kind::Redis, "cache").iter().map(|node| node.address.to_string()).collect(),
             sessions: self.node("sessions")?.address.to_string(),
             redis_password: self.secret(REDIS)?,
+            checkers: self.nodes().iter().filter(|node| node.kind == Kind::Checker).map(|node| node.operator().to_string()).collect(),
             services: self.topology.services.iter().map(|service| (service.name.clone(), self.instances(&service.name))).collect(),
         };
         crate::files::write(&self.folder.join("test.json"), &serde_json::to_vec_pretty(&description)?, 0o600)

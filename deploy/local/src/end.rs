@@ -56,7 +56,7 @@ impl Stack {
         let nodes = self.nodes();
         let mut failures = vec![];
         let of = |kinds: &[Kind]| -> Vec<&Node> { nodes.iter().filter(|node| kinds.contains(&node.kind)).collect() };
-        failures.extend(together(&of(&[Kind::Envoy, Kind::Service]), |node| self.end(node)).err());
+        failures.extend(together(&of(&[Kind::Envoy, Kind::Service, Kind::Checker]), |node| self.end(node)).err());
         failures.extend(self.end_shards(&of(&[Kind::Postgres])).err());
         failures.extend(together(&of(&[Kind::Redis, Kind::Etcd]), |node| self.end(node)).err());
         // Where no rule can be read none was made.

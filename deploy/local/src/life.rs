@@ -119,6 +119,7 @@ impl Stack {
             Kind::Redis => self.redis_program(node),
             Kind::Envoy => self.envoy_program(node),
             Kind::Service => self.service_program(node),
+            Kind::Checker => self.checker_program(node),
         }
     }
 
@@ -128,7 +129,7 @@ impl Stack {
             Kind::Postgres => self.patroni_ready(node),
             Kind::Redis => self.redis_ready(node),
             Kind::Envoy => crate::probe::http_status(self.envoy_admin(), "/ready") == Some(200),
-            Kind::Service => crate::probe::http_status(node.operator(), "/health/ready") == Some(200),
+            Kind::Service | Kind::Checker => crate::probe::http_status(node.operator(), "/health/ready") == Some(200),
         }
     }
 

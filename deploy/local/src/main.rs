@@ -207,6 +207,7 @@ fn kind(node: &Node) -> &'static str {
         Kind::Redis => "redis",
         Kind::Envoy => "envoy",
         Kind::Service => "service",
+        Kind::Checker => "checker",
     }
 }
 

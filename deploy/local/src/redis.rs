@@ -18,7 +18,7 @@ impl Stack {
         let values = [("address", node.address.ip().to_string()), ("data", data.display().to_string()), ("password", self.secret(REDIS)?)];
         let values = values.each_ref().map(|(name, value)| (*name, value.as_str()));
         let primary = self.copied_by(node);
-        let mut config = self.render(&format!("redis/{}.conf", primary.as_ref().map_or(&node.name, |primary| &primary.name)), &values)?;
+        let mut config = self.render(&format!("redis/{}.conf", primary.as_ref().map_or(&node.group, |primary| &primary.group)), &values)?;
         if let Some(primary) = primary {
             let (address, password) = (primary.address.ip().to_string(), self.secret(REDIS)?);
             config += &self.render("redis/replica.conf", &[("primary", &address), ("password", &password)])?;

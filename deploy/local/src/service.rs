@@ -88,6 +88,21 @@ impl Stack {
         })
     }
 
+    pub(crate) fn checker_program(&self, node: &Node) -> Result<Program> {
+        let service = node.name.strip_suffix("-checker").context("a checker is named after its service")?;
+        let cwd = self.data(&node.name);
+        fs::create_dir_all(&cwd)?;
+        let (settings, config) = self.service_settings(&node.name, service, node.address.ip())?;
+        Ok(Program {
+            path: binary(service)?,
+            args: vec!["--settings".into(), settings.display().to_string(), "check-cache".into()],
+            env: self.service_env(service)?,
+            config,
+            cwd,
+            ..Program::default()
+        })
+    }
+
     /// A library that tells the program another time.
     fn clock_env(&self, instance: &str) -> Result<BTreeMap<String, String>> {
         let Some(seconds) = self.state.clocks.get(instance) else { return Ok(BTreeMap::new()) };

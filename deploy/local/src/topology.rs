@@ -17,6 +17,8 @@ pub struct Topology {
     pub redis: Vec<Redis>,
     pub shards: Vec<Shard>,
     pub services: Vec<Service>,
+    #[serde(default)]
+    pub checkers: Vec<Checker>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -32,6 +34,22 @@ pub struct Redis {
     pub host: u8,
     /// The one that it copies, with the settings of that one.
     pub replica_of: Option<String>,
+    /// The one with which it shares the keys, and the settings.
+    pub beside: Option<String>,
+}
+
+/// A process that compares what a service caches with its databases.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Checker {
+    pub service: String,
+    pub host: u8,
+}
+
+impl Redis {
+    fn group(&self) -> &str {
+        self.beside.as_ref().unwrap_or(&self.name)
+    }
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -61,6 +79,7 @@ pub enum Kind {
     Redis,
     Envoy,
     Service,
+    Checker,
 }
 
 /// One program of the stack.
@@ -116,11 +135,14 @@ impl Topology {
                 nodes.push(node(format!("{}-{}", shard.name, n + 1), &shard.name, Kind::Postgres, shard.host + n, 5432));
             }
         }
-        nodes.extend(self.redis.iter().map(|redis| node(redis.name.clone(), &redis.name, Kind::Redis, redis.host, 6379)));
+        nodes.extend(self.redis.iter().map(|redis| node(redis.name.clone(), redis.group(), Kind::Redis, redis.host, 6379)));
         for service in &self.services {
             for n in 0..service.instances + more(&service.name) {
                 nodes.push(node(format!("{}-{}", service.name, n + 1), &service.name, Kind::Service, service.host + n, 8000));
             }
+        }
+        for checker in &self.checkers {
+            nodes.push(node(format!("{}-checker", checker.service), "checker", Kind::Checker, checker.host, 8000));
         }
         nodes.push(node("envoy".into(), "envoy", Kind::Envoy, self.envoy.host, 9100));
         nodes
@@ -139,7 +161,7 @@ mod tests {
 
         let addresses: std::collections::BTreeSet<_> = nodes.iter().map(|node| node.address.ip()).collect();
         assert_eq!(addresses.len(), nodes.len());
-        assert_eq!(nodes.len(), 1 + 6 + 3 + 7 + 1);
+        assert_eq!(nodes.len(), 1 + 6 + 4 + 7 + 1 + 1);
     }
 
     #[test]

@@ -95,6 +95,11 @@ impl Stack {
         }
         self.wait_routed(&services)?;
         report("the load balancer sees every instance");
+        let checkers: Vec<&Node> = nodes.iter().filter(|node| node.kind == Kind::Checker).collect();
+        together(&checkers, |node| {
+            self.refresh(node, report)?;
+            self.start(&node.name).map(|()| report(&ready(node)))
+        })?;
         Ok(())
     }
 

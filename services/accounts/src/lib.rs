@@ -3,7 +3,7 @@
 pub mod account;
 mod fields;
 pub mod jobs;
-mod keyspaces;
+pub mod keyspaces;
 pub mod names;
 mod password;
 mod people;

@@ -71,7 +71,7 @@ pub async fn run(options: &Options) -> anyhow::Result<()> {
 
 /// Everything that a web tier without state must not notice.
 async fn lose(run: &Run, load: &Load) -> anyhow::Result<()> {
-    for redis in ["cache", "sessions"] {
+    for redis in ["cache", "cache-2", "sessions"] {
         run.fault(&format!("{redis} is flushed"));
         run.control(move |stack| stack.tell_redis(redis, "FLUSHALL")).await?;
         load.pass(Duration::from_secs(3)).await;

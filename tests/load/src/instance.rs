@@ -11,10 +11,10 @@ use crate::stack::Stack;
 /// The commands that the services send to Redis; what a script runs is none of its own.
 const SENT: [&str; 6] = ["evalsha", "eval", "mget", "get", "set", "setex"];
 
-/// How many commands of the services both Redis servers have worked off.
+/// How many commands of the services the nodes of cache and sessions have worked off.
 pub async fn redis_commands(stack: &Stack) -> anyhow::Result<f64> {
     let mut sum = 0.0;
-    for address in [&stack.cache, &stack.sessions] {
+    for address in stack.caches.iter().chain([&stack.sessions]) {
         let told = ask(address, &stack.redis_password, "INFO commandstats").await?;
         for line in told.lines() {
             let Some((name, rest)) = line.strip_prefix("cmdstat_").and_then(|line| line.split_once(":calls=")) else { continue };

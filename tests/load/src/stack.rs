@@ -24,10 +24,16 @@ pub struct Stack {
     pub postgres_password: String,
     #[serde(default)]
     pub cache: String,
+    /// All nodes of it.
+    #[serde(default)]
+    pub caches: Vec<String>,
     #[serde(default)]
     pub sessions: String,
     #[serde(default)]
     pub redis_password: String,
+    /// Operator addresses.
+    #[serde(default)]
+    pub checkers: Vec<String>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -1,5 +1,6 @@
 //! Inline runs and the sweeper, against real shards.
 
 mod bench;
+mod cursor;
 mod inline;
 mod sweep;

@@ -2,7 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use magnitude_accounts::sweep::sweep_once;
+use magnitude_accounts::{
+    keyspaces::{ACCOUNTS, PROFILES},
+    sweep::sweep_once,
+};
+use magnitude_ids::Id;
 use magnitude_kit::eventually;
 use magnitude_session::{Revocations, Token, TokenHash};
 use reqwest::{Method, StatusCode};
@@ -98,7 +102,11 @@ async fn a_log_is_kept_for_as_long_as_anybody_asks() {
 async fn the_session_of_a_user_who_is_gone_is_none() {
     let (test, with_copy, token, _) = with_copies().await;
     test.join("bob").await;
+    let [(ann,)] = test.rows::<(i64,)>("select id from users where username = 'ann'").await[..] else { panic!("there is one Ann") };
+    let ann = Id::from_i64(ann).expect("it is an id");
     test.execute("delete from users where username = 'ann' and sharding.guard(bucket)").await;
+    // Who deletes by hand must void by hand.
+    test.app.cache.void(&[ACCOUNTS.drop(ann.bucket(), ann), PROFILES.drop(ann.bucket(), ann)]).await.unwrap();
 
     for instance in [&test.instance, &with_copy] {
         let profile = send(signed(instance.request(Method::GET, "/profiles/bob"), &token)).await;

@@ -53,8 +53,7 @@ pub async fn until(run: &Run, board: &Board, writes: u64, random: &mut StdRng) -
 
 fn redis(run: &Run) -> anyhow::Result<Redis> {
     let stack = run.stack()?;
-    let nodes = vec![stack.cache];
-    Redis::new(&magnitude_redis::Settings { nodes, password: stack.redis_password, timeout_ms: 5_000, prefix: String::new() })
+    Redis::new(&magnitude_redis::Settings { nodes: stack.caches, password: stack.redis_password, timeout_ms: 5_000, prefix: String::new() })
 }
 
 async fn command(redis: &Redis, words: &[&str]) -> anyhow::Result<()> {

@@ -9,7 +9,7 @@ use std::{sync::Arc, time::Duration};
 
 use anyhow::Context;
 use futures_util::future::try_join_all;
-use magnitude_load::report::Figure;
+use magnitude_load::{instance, report::Figure};
 use rand::{SeedableRng, rngs::StdRng};
 use tokio::{task::JoinHandle, time::Instant};
 use tokio_util::sync::CancellationToken;
@@ -53,7 +53,23 @@ pub async fn run(options: &Options) -> anyhow::Result<()> {
         ended?;
     }
     report(&mut run, &board.tally(), begun.elapsed());
+    checked(&mut run).await?;
     run.end().await
+}
+
+/// What the stack's own checker found meanwhile.
+async fn checked(run: &mut Run) -> anyhow::Result<()> {
+    let (http, stack) = (magnitude_load::client::http()?, run.stack()?);
+    let checker = stack.checkers.first().context("the stack has no checker")?;
+    let checked = instance::metric(&http, checker, "cache_checked_total").await?;
+    // A counter is there from its first count on.
+    let stale = instance::metric(&http, checker, "cache_stale_total").await.unwrap_or(0.0);
+    run.figure(Figure::shown("keys that the checker compared, since its start", checked, "count"));
+    run.figure(Figure::at_most("stale states that the checker found, since its start", stale, "count", 0.0));
+    if stale > 0.0 {
+        run.violated(&format!("the checker found {stale} stale states"));
+    }
+    Ok(())
 }
 
 fn random(run: &Run, number: usize) -> StdRng {
