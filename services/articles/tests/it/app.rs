@@ -1,7 +1,9 @@
 //! The service in this process, on free ports, and a client of it.
 
 use magnitude_articles::{App, Articles, Settings, migrations, settings::Bench};
+use magnitude_cache::Cache;
 use magnitude_chassis::{HttpSettings, Running, TelemetrySettings};
+use magnitude_contract::accounts::PROFILE;
 use magnitude_ids::Id;
 use magnitude_kit::{Connected, Proxy, TestCluster};
 use magnitude_sharding::Shards;
@@ -17,6 +19,8 @@ pub struct TestApp {
     /// On the second.
     pub bob: User,
     pub others: Others,
+    /// The cache as accounts fills it.
+    profiles: Cache,
     /// The service's line to the cache's Redis; `app` has one of its own.
     pub cache: Proxy,
     pub app: App,
@@ -35,15 +39,22 @@ impl TestApp {
         let mut settings = settings(&cluster, others.url.clone());
         let connected = cluster.connect().await;
         let app = App::new(&settings, connected.shards.clone()).expect("the settings are right");
-        others.cache_profiles(&settings.cache, connected.shards.clone(), &[&ann, &bob]).await;
+        let profiles = others.cache_profiles(&settings.cache, connected.shards.clone(), &[&ann, &bob]).await;
         let cache = Proxy::to(&settings.cache.nodes[0]).await.expect("a port is free");
         settings.cache.nodes = vec![cache.address()];
         let running = Running::start::<Articles>(settings).await.expect("the service starts");
-        Self { ann, bob, others, cache, app, running, http: reqwest::Client::new(), _connected: connected, cluster }
+        Self { ann, bob, others, profiles, cache, app, running, http: reqwest::Client::new(), _connected: connected, cluster }
     }
 
     pub fn shards(&self) -> &Shards {
         &self.app.shards
+    }
+
+    /// Nobody's profile is known any more, and nobody tells one.
+    pub async fn lose_accounts(&self) {
+        self.others.accounts_goes_away();
+        let voids = [&self.ann, &self.bob].map(|user| PROFILE.drop(user.id().bucket(), user.id()));
+        self.profiles.void(&voids).await.expect("the cache is there");
     }
 
     /// A request below `/api`, to be changed and sent.

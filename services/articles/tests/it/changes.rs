@@ -26,7 +26,7 @@ async fn a_writer_reads_its_own_change_also_while_the_cache_is_not_told() {
 async fn a_change_that_cannot_be_answered_is_not_made() {
     let test = TestApp::new().await;
     let slug = test.publish(&test.ann, &[]).await;
-    test.others.accounts_goes_away();
+    test.lose_accounts().await;
 
     let (status, _) = test.update(&test.ann, &slug, json!({ "body": "second" })).await;
 

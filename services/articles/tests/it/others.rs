@@ -72,13 +72,14 @@ impl Others {
         Self { url, away, serve: tokio::spawn(async move { axum::serve(listener, router).await.expect("it serves") }) }
     }
 
-    /// Fills the cache with profiles, as accounts does.
-    pub async fn cache_profiles(&self, settings: &magnitude_redis::Settings, shards: Shards, users: &[&User]) {
+    /// Fills the cache with profiles, as accounts does, whose cache it returns.
+    pub async fn cache_profiles(&self, settings: &magnitude_redis::Settings, shards: Shards, users: &[&User]) -> Cache {
         let cache = Cache::new(settings, "accounts", shards).expect("the settings are right");
         for user in users {
             let found = async |_| Ok::<_, Error>(Some(Versioned::new(1, user.profile.clone())));
             cache.get(&PROFILE, user.id().bucket(), user.id(), found).await.expect("the cache is there");
         }
+        cache
     }
 
     /// From now on nobody's profile is told.

@@ -61,10 +61,10 @@ pub async fn run(options: &Options) -> anyhow::Result<()> {
 async fn checked(run: &mut Run) -> anyhow::Result<()> {
     let (http, stack) = (magnitude_load::client::http()?, run.stack()?);
     let checker = stack.checkers.first().context("the stack has no checker")?;
-    let checked = instance::metric(&http, checker, "cache_checked_total").await?;
+    let compared = instance::metric(&http, checker, "cache_checked_total").await?;
     // A counter is there from its first count on.
     let stale = instance::metric(&http, checker, "cache_stale_total").await.unwrap_or(0.0);
-    run.figure(Figure::shown("keys that the checker compared, since its start", checked, "count"));
+    run.figure(Figure::shown("keys that the checker compared, since its start", compared, "count"));
     run.figure(Figure::at_most("stale states that the checker found, since its start", stale, "count", 0.0));
     if stale > 0.0 {
         run.violated(&format!("the checker found {stale} stale states"));

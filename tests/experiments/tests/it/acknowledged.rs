@@ -25,7 +25,7 @@ async fn a_lost_acknowledged_article_is_reported() {
     // A replica may show it for a moment, and the cache then longer.
     let mut found = Vec::new();
     for _ in 0..50 {
-        stage.forget(id).await;
+        stage.forget().await;
         found = check::acknowledged(&record).await.expect("the API answers");
         if found.len() > 1 {
             break;
@@ -33,7 +33,7 @@ async fn a_lost_acknowledged_article_is_reported() {
     }
     sqlx::query(GIVE_BACK).bind(row).execute(&mut primary).await.expect("the row goes back");
     eventually("the article is found again", async || {
-        stage.forget(id).await;
+        stage.forget().await;
         check::acknowledged(&record).await.is_ok_and(|found| found.is_empty())
     })
     .await;
@@ -62,7 +62,7 @@ async fn a_doubled_article_is_reported() {
         }
     }
     sqlx::query(REMOVE).bind(bucket.as_i16()).bind(copy.as_i64()).execute(&mut primary).await.expect("it is removed");
-    stage.forget(copy).await;
+    stage.forget().await;
 
     assert_eq!(before, Vec::<String>::new());
     assert!(found.iter().any(|told| told.starts_with(&twice)), "{found:?}");

@@ -23,7 +23,7 @@ async fn a_value_that_no_floor_refused_is_reported() {
     let record = stage.load().await;
     let before = record.history.violations();
     let Published { id, mut article, author, .. } = stage.published(&record);
-    let mut cache = stage.cache().await;
+    let mut cache = stage.cache_of(id).await;
     // A read fills the cache with what is true now.
     let untouched = read(&record.client, &author, &mut article).await;
     let old = held(&mut cache, &entry(id)).await;
@@ -31,7 +31,7 @@ async fn a_value_that_no_floor_refused_is_reported() {
     let updated = update(&record.client, &author, &mut article).await;
     put_back(&mut cache, &entry(id), &old).await;
     let old_again = read(&record.client, &author, &mut article).await;
-    stage.forget(id).await;
+    stage.forget().await;
     let mended = read(&record.client, &author, &mut article).await;
 
     assert_eq!((before, untouched), (Vec::new(), None));
@@ -46,15 +46,17 @@ async fn a_session_notices_that_its_reads_go_back() {
     let stage = Stage::enter().await;
     let settings = Settings { sessions: 2, per_shard: 1, pause: Duration::from_millis(5), ..Settings::new(2) };
     let load = Load::start(&stage.stack.url, stage.owners.clone(), &settings).await.expect("the sessions sign in");
-    let (mut cache, mut first) = (stage.cache().await, HashMap::new());
+    let (mut caches, mut first) = (stage.caches().await, HashMap::new());
 
     eventually("a session reads what was put back", async || {
-        put_back_all(&mut cache, &mut first).await;
+        for cache in &mut caches {
+            put_back_all(cache, &mut first).await;
+        }
         !load.history().violations().is_empty()
     })
     .await;
     let record = load.stop().await.expect("no session panicked");
-    redis::cmd("DEL").arg(first.keys().collect::<Vec<_>>()).exec_async(&mut cache).await.expect("the cache answers");
+    stage.forget().await;
 
     let told = check::own_reads(&record);
     assert!(told.iter().any(|told| told.contains("read at") && told.contains("known since")), "{told:?}");

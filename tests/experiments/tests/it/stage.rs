@@ -2,6 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
+use futures_util::future::join_all;
 use magnitude_experiments::{
     databases::Databases,
     load::{Article, Author, Load, Outcome, Record, Settings, bucket_of},
@@ -10,6 +11,7 @@ use magnitude_experiments::{
 use magnitude_ids::{Bucket, Id};
 use magnitude_kit::eventually;
 use magnitude_load::stack::Stack;
+use redis::aio::MultiplexedConnection;
 use sqlx::PgConnection;
 use tokio::sync::{Mutex, MutexGuard};
 
@@ -56,16 +58,27 @@ impl Stage {
         primary
     }
 
-    /// Drops what the cache has of an article, tombstones included.
-    pub async fn forget(&self, article: Id) {
-        let mut cache = self.cache().await;
-        let keys = [entry(article), format!("cache:articles:head:{article}")];
-        redis::cmd("DEL").arg(&keys).exec_async(&mut cache).await.expect("the cache answers");
+    /// Drops what the cache has, lists and tombstones included.
+    pub async fn forget(&self) {
+        for mut cache in self.caches().await {
+            redis::cmd("FLUSHALL").exec_async(&mut cache).await.expect("the cache answers");
+        }
     }
 
-    pub async fn cache(&self) -> redis::aio::MultiplexedConnection {
-        let url = format!("redis://:{}@{}/", self.stack.redis_password, self.stack.cache);
-        let client = redis::Client::open(url).expect("it is an address");
+    /// The node that holds what is cached of an article.
+    pub async fn cache_of(&self, article: Id) -> MultiplexedConnection {
+        let nodes = self.stack.caches.clone();
+        let settings = magnitude_redis::Settings { nodes, password: String::new(), timeout_ms: 1_000, prefix: String::new() };
+        let node = magnitude_redis::Redis::new(&settings).expect("they are addresses").node(&article.bucket().to_string());
+        self.connect(&self.stack.caches[node]).await
+    }
+
+    pub async fn caches(&self) -> Vec<MultiplexedConnection> {
+        join_all(self.stack.caches.iter().map(|node| self.connect(node))).await
+    }
+
+    async fn connect(&self, node: &str) -> MultiplexedConnection {
+        let client = redis::Client::open(format!("redis://:{}@{node}/", self.stack.redis_password)).expect("it is an address");
         client.get_multiplexed_async_connection().await.expect("the cache answers")
     }
 
