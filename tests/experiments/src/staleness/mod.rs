@@ -36,6 +36,7 @@ pub async fn run(options: &Options) -> anyhow::Result<()> {
     let client = Client::new(&run.stack()?.url)?;
     let board = Arc::new(Board::prepare(&run.stack()?.url, WRITERS, EACH).await?);
     let writes = u64::try_from(run.rounds(1_000, 2))? * WRITES;
+    let before = found_by_checker(&run).await?;
     let (stop, begun) = (CancellationToken::new(), Instant::now());
     let mut tasks: Vec<JoinHandle<anyhow::Result<()>>> = Vec::new();
     for number in 0..WRITERS {
@@ -53,19 +54,26 @@ pub async fn run(options: &Options) -> anyhow::Result<()> {
         ended?;
     }
     report(&mut run, &board.tally(), begun.elapsed());
-    checked(&mut run).await?;
+    checked(&mut run, before).await?;
     run.end().await
 }
 
-/// What the stack's own checker found meanwhile.
-async fn checked(run: &mut Run) -> anyhow::Result<()> {
+/// How many keys the stack's own checker has compared, and how many states were stale. Earlier runs may have planted some.
+async fn found_by_checker(run: &Run) -> anyhow::Result<(f64, f64)> {
     let (http, stack) = (magnitude_load::client::http()?, run.stack()?);
     let checker = stack.checkers.first().context("the stack has no checker")?;
-    let compared = instance::metric(&http, checker, "cache_checked_total").await?;
     // A counter is there from its first count on.
-    let stale = instance::metric(&http, checker, "cache_stale_total").await.unwrap_or(0.0);
-    run.figure(Figure::shown("keys that the checker compared, since its start", compared, "count"));
-    run.figure(Figure::at_most("stale states that the checker found, since its start", stale, "count", 0.0));
+    let compared = instance::metric(&http, checker, "cache_checked_total").await.unwrap_or(0.0);
+    Ok((compared, instance::metric(&http, checker, "cache_stale_total").await.unwrap_or(0.0)))
+}
+
+/// What it found meanwhile.
+async fn checked(run: &mut Run, before: (f64, f64)) -> anyhow::Result<()> {
+    let after = found_by_checker(run).await?;
+    let (compared, stale) = (after.0 - before.0, after.1 - before.1);
+    anyhow::ensure!(compared > 0.0, "the checker compared nothing");
+    run.figure(Figure::shown("keys that the checker compared", compared, "count"));
+    run.figure(Figure::at_most("stale states that the checker found", stale, "count", 0.0));
     if stale > 0.0 {
         run.violated(&format!("the checker found {stale} stale states"));
     }
