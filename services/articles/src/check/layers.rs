@@ -25,8 +25,16 @@ pub fn is_known(void: &Void) -> bool {
     ["article", "head", "favorites", "favorited", "comments", "newest"].contains(&void.place().0)
 }
 
-/// The layers that hold something else than the primary.
-pub async fn differing(app: &App, articles: &ArticlesClient, void: &Void) -> anyhow::Result<Vec<&'static str>> {
+/// A layer that holds something else than the primary.
+#[derive(PartialEq)]
+pub struct Differing {
+    pub layer: &'static str,
+    held: Value,
+    truth: Value,
+}
+
+/// The layers that differ.
+pub async fn differing(app: &App, articles: &ArticlesClient, void: &Void) -> anyhow::Result<Vec<Differing>> {
     let (keyspace, key) = void.place();
     let call = CopiedCall { bucket: void.bucket(), keyspace: keyspace.to_owned(), key: key.to_owned() };
     let copy = articles.copied(&call).await?.copy;
@@ -36,12 +44,9 @@ pub async fn differing(app: &App, articles: &ArticlesClient, void: &Void) -> any
     }
     // Read last: what it has is newer than what the layers had, or as new.
     let truth = truth(app, keyspace, key).await?;
-    let differs = |held: &Option<Value>| held.as_ref().is_some_and(|held| *held != truth);
-    Ok([("redis", differs(&held.redis)), ("process", differs(&held.copy))]
-        .into_iter()
-        .filter(|(_, differs)| *differs)
-        .map(|(layer, _)| layer)
-        .collect())
+    let differing =
+        |(layer, held): (_, Option<Value>)| held.filter(|held| *held != truth).map(|held| Differing { layer, held, truth: truth.clone() });
+    Ok([("redis", held.redis), ("process", held.copy)].into_iter().filter_map(differing).collect())
 }
 
 async fn in_redis(cache: &Cache, keyspace: &str, bucket: Bucket, key: &str) -> anyhow::Result<Option<Value>> {
