@@ -115,7 +115,11 @@ mod tests {
 
     fn seen(tag: u64) -> Seen {
         let generations = Generations::new();
-        Seen { value: None, tag: Some(tag), part: Part { generation: generations.of(1), asked: Instant::now(), tracked: false } }
+        Seen {
+            value: None,
+            tag: Some(tag),
+            part: Part { generation: generations.of(1), asked: Instant::now(), tracked: false, endures: false },
+        }
     }
 
     fn leads(flights: &Flights) -> Flight {

@@ -11,6 +11,7 @@ pub struct Keyspace<T> {
     pub(crate) soft: Duration,
     pub(crate) hard: Duration,
     pub(crate) negative: Duration,
+    pub(crate) enduring: bool,
     of: PhantomData<fn() -> T>,
 }
 
@@ -70,7 +71,15 @@ impl<T> Keyspace<T> {
     /// After `soft` a value is refreshed while it is still served, after `hard` it is gone; `negative` is how long "there is no such
     /// thing" is believed.
     pub const fn new(owner: &'static str, name: &'static str, soft: Duration, hard: Duration, negative: Duration) -> Self {
-        Self { owner, name, soft, hard, negative, of: PhantomData }
+        Self { owner, name, soft, hard, negative, enduring: false, of: PhantomData }
+    }
+
+    /// For what may change all the time and need not be exact then: a hot key that changes more than 50 times a second is shown from a
+    /// copy of a tenth of a second, to all but the sessions that wrote.
+    #[must_use]
+    pub const fn enduring(mut self) -> Self {
+        self.enduring = true;
+        self
     }
 
     /// The key's payload and lease go, and its floor rises to `version`.

@@ -55,7 +55,12 @@ impl Cache {
             return Ok(Vec::new());
         }
         let asked = Instant::now();
-        let part = |led: &Led| Part { generation: self.hot.generations.of(keys[led.index].hash), asked, tracked: led.hot };
+        let part = |led: &Led| {
+            let hash = keys[led.index].hash;
+            // Those that skip the copies would read anew whatever did not change.
+            let endures = keyspace.enduring && led.hot && !self.skips_copies && self.hot.is_rushed(hash, asked);
+            Part { generation: self.hot.generations.of(hash), asked, tracked: led.hot, endures }
+        };
         let parts: Vec<_> = led.iter().map(part).collect();
         let entries = self.read(keyspace, keys, &led).await;
         let (mut seen, mut missed) = (Vec::with_capacity(led.len()), Vec::new());
@@ -121,6 +126,7 @@ impl Cache {
     ) -> Seen {
         let payload = loaded.as_ref().and_then(|loaded| serde_json::to_vec(&loaded.value).ok()).unwrap_or_default();
         let version = loaded.as_ref().map_or(0, |loaded| loaded.version.unwrap_or_else(|| version_of(&payload)));
+        let bytes = payload.len();
         // Not tracked: it was not read from Redis, which will tell of nothing.
         let part = Part { tracked: false, ..missed.part };
         let is_there = loaded.is_some();
@@ -128,6 +134,10 @@ impl Cache {
         if keyspace.owner != self.service {
             // The owner told the value, not its version.
             seen.tag = None;
+        }
+        if part.endures {
+            // A fill would be refused: the next void comes while the load is under way.
+            self.hot.keep(&key.redis, key.hash, seen.clone(), bytes);
         }
         if let Some(lease) = missed.lease {
             write(keyspace, lease, version, payload, is_there).await;

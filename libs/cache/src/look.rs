@@ -21,10 +21,10 @@ impl Cache {
         }
     }
 
-    /// What this process would answer with, if it would.
+    /// What this process would answer with, if it would; not a copy that outlives a change of its key, as those of an enduring keyspace may.
     pub fn copied<T: Send + Sync + 'static>(&self, keyspace: &Keyspace<T>, bucket: Bucket, key: &str) -> Option<Option<Arc<T>>> {
         let key = self.key(keyspace, bucket, key);
-        let seen = self.hot.get(&key.redis, key.hash, Instant::now())?;
+        let seen = self.hot.get_current(&key.redis, key.hash, Instant::now())?;
         Some(seen.value.and_then(|value| value.downcast().ok()))
     }
 }

@@ -18,7 +18,7 @@ pub static ARTICLES: Keyspace<Article> = keyspace(SERVICE, "article");
 /// What lists show of an article, by id.
 pub static HEADS: Keyspace<Head> = keyspace(SERVICE, "head");
 /// How many favorited an article, by its id.
-pub static COUNTS: Keyspace<i64> = keyspace(SERVICE, "favorites");
+pub static COUNTS: Keyspace<i64> = keyspace(SERVICE, "favorites").enduring();
 /// Whether a user favorited an article, by both ids, in the article's bucket.
 pub static FAVORITED: Keyspace<bool> = keyspace(SERVICE, "favorited");
 /// The comments of an article, by its id.

@@ -12,6 +12,7 @@ const SHARDS: usize = 32;
 pub(crate) struct Layer {
     pub generations: Arc<Generations>,
     rates: Rates,
+    again: Rates,
     shards: Vec<Mutex<Shard>>,
     /// Bytes of payloads that one shard may hold.
     room: usize,
@@ -33,7 +34,7 @@ impl Layer {
     /// Holds at most so many bytes of payloads.
     pub fn new(bytes: usize) -> Self {
         let shards = (0..SHARDS).map(|_| Mutex::default()).collect();
-        Self { generations: Arc::new(Generations::new()), rates: Rates::new(), shards, room: bytes / SHARDS }
+        Self { generations: Arc::new(Generations::new()), rates: Rates::new(), again: Rates::new(), shards, room: bytes / SHARDS }
     }
 
     pub fn get(&self, key: &str, hash: u64, now: Instant) -> Option<Seen> {
@@ -45,6 +46,16 @@ impl Layer {
     /// Counts a read, answered here or not; whether the key is worth a copy.
     pub fn is_hot(&self, hash: u64, now: Instant) -> bool {
         self.rates.count(hash, now) > RATE
+    }
+
+    /// The same without what outlives a change of its key.
+    pub fn get_current(&self, key: &str, hash: u64, now: Instant) -> Option<Seen> {
+        self.get(key, hash, now).filter(|seen| seen.part.is_current(&self.generations, now))
+    }
+
+    /// Counts that a hot key is read anew, since its copy is over; whether that was so often in this second that it changes all the time.
+    pub fn is_rushed(&self, hash: u64, now: Instant) -> bool {
+        self.again.count(hash, now) > RATE
     }
 
     /// Keeps a copy whose payload has so many bytes, if there is room: what no longer counts makes some.
@@ -77,11 +88,11 @@ mod tests {
     use magnitude_redis::Listener;
 
     use super::*;
-    use crate::hot::{LIFE, Part};
+    use crate::hot::{ENDURED, LIFE, Part};
 
     fn seen(layer: &Layer, key: &str, asked: Instant) -> Seen {
         let generation = layer.generations.of(layer.generations.hash(key.as_bytes()));
-        Seen { value: None, tag: Some(1), part: Part { generation, asked, tracked: true } }
+        Seen { value: None, tag: Some(1), part: Part { generation, asked, tracked: true, endures: false } }
     }
 
     #[test]
@@ -107,6 +118,21 @@ mod tests {
         layer.keep("a", hash, read, 10);
 
         assert!(layer.get("a", hash, now).is_none());
+    }
+
+    #[test]
+    fn a_copy_of_what_changes_all_the_time_outlives_a_change_for_a_moment() {
+        let (layer, now) = (Layer::new(1 << 20), Instant::now());
+        let hash = layer.generations.hash(b"a");
+        assert!((0..RATE).all(|_| !layer.is_rushed(hash, now)));
+        assert!(layer.is_rushed(hash, now));
+
+        let mut rushed = seen(&layer, "a", now);
+        rushed.part.endures = true;
+        layer.keep("a", hash, rushed, 10);
+        layer.generations.changed(b"a");
+        assert!(layer.get("a", hash, now).is_some() && layer.get_current("a", hash, now).is_none());
+        assert!(layer.get("a", hash, now + ENDURED).is_none());
     }
 
     #[test]

@@ -17,6 +17,8 @@ pub(crate) use layer::Layer;
 const RATE: u32 = 50;
 /// How old a copy may be, whatever was or was not heard.
 pub(crate) const LIFE: Duration = Duration::from_secs(1);
+/// How old a copy may get that outlives the change of its key.
+pub(crate) const ENDURED: Duration = Duration::from_millis(100);
 
 /// What was seen of one key, of whatever type.
 #[derive(Clone)]
@@ -36,10 +38,18 @@ pub(crate) struct Part {
     pub asked: Instant,
     /// Whether the server tells of its changes.
     pub tracked: bool,
+    /// Whether it outlives changes of its key: so many came that another one would follow before it was of use.
+    pub endures: bool,
 }
 
 impl Part {
     pub fn is_live(&self, generations: &Generations, now: Instant) -> bool {
+        let endures = self.endures && now.saturating_duration_since(self.asked) < ENDURED;
+        endures || self.is_current(generations, now)
+    }
+
+    /// The same without what outlives a change.
+    pub fn is_current(&self, generations: &Generations, now: Instant) -> bool {
         self.tracked && now.saturating_duration_since(self.asked) < LIFE && generations.is_current(self.generation)
     }
 }

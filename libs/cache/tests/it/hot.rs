@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use magnitude_cache::Cache;
+use magnitude_cache::{Cache, Keyspace};
 
 use crate::{
-    fixture::{ENTRY, Failed, Fixture, NOTES, bucket, cached, committed, found, read, some},
+    fixture::{ENTRY, Failed, Fixture, NOTES, bucket, cached, committed, found, read, read_from, some},
     garbage::run,
     server::eventually,
 };
@@ -139,4 +139,45 @@ async fn an_answer_tells_what_it_was_made_of_and_when_that_is_over() {
     assert!(spoiled.recorded().is_none());
     assert!(reader.recorded().is_none(), "nobody asked for it");
     run(&fixture, redis::pipe().del(ENTRY).ignore()).await;
+}
+
+const MINUTE: Duration = Duration::from_mins(1);
+static TALLY: Keyspace<String> = Keyspace::new("it", "tally", MINUTE, MINUTE, MINUTE).enduring();
+
+/// Copies the key, lets another process void it, and says what the reader answers without a load once it has heard.
+async fn changed(keyspace: &Keyspace<String>, reader: &Cache, writer: &Cache, version: i64) -> Result<Option<String>, Failed> {
+    for _ in 0..5 {
+        read_from(reader, keyspace, found(version, &version.to_string())).await.unwrap();
+    }
+    let lsn = u64::try_from(version).unwrap();
+    writer.wrote(&committed(lsn), &[keyspace.void(bucket(), "a", version + 1)]).await;
+    eventually("the reader has heard", async || reader.copied(keyspace, bucket(), "a").is_none()).await;
+    read_from(reader, keyspace, Err(Failed)).await
+}
+
+#[tokio::test]
+async fn what_changes_all_the_time_is_shown_from_a_copy_for_a_moment() {
+    let fixture = Fixture::new();
+    let (reader, writer) = (fixture.cache(), fixture.cache());
+    let mut version = 1;
+    while changed(&TALLY, &reader, &writer, version).await == Err(Failed) {
+        version += 1;
+        assert!(version < 500, "every change ended its copy");
+    }
+    let begun = Instant::now();
+
+    let cached = async |cache: &Cache| read_from(cache, &TALLY, Err(Failed)).await;
+    assert!(version > 20, "a few quick changes are no rush");
+    assert_eq!(cached(&reader.skipping_copies()).await, Err(Failed), "who wrote never sees it");
+    eventually("its moment is over", async || cached(&reader).await == Err(Failed)).await;
+    assert!(begun.elapsed() < Duration::from_millis(500), "{:?}", begun.elapsed());
+}
+
+#[tokio::test]
+async fn no_copy_of_another_kind_outlives_a_change() {
+    let fixture = Fixture::new();
+    let (reader, writer) = (fixture.cache(), fixture.cache());
+    for version in 1..100 {
+        assert_eq!(changed(&NOTES, &reader, &writer, version).await, Err(Failed));
+    }
 }
