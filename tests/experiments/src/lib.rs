@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod cache_loss;
+pub mod celebrity;
 pub mod check;
 pub mod claims;
 mod crash;

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use clap::{Parser, Subcommand};
 use magnitude_experiments::{
-    cache_loss, claims, failover, replica, reshard_crash, resharding, run::Options, staleness, stampede, stateless,
+    cache_loss, celebrity, claims, failover, replica, reshard_crash, resharding, run::Options, staleness, stampede, stateless,
 };
 
 #[derive(Parser)]
@@ -34,6 +34,8 @@ enum Claim {
     Staleness(Options),
     /// Cache nodes die and come back
     CacheLoss(Options),
+    /// An author has a million followers, and everybody reads and favorites one article
+    Celebrity(Options),
     /// The command that moves buckets is killed at every step
     ReshardCrash(Options),
 }
@@ -54,6 +56,7 @@ async fn main() -> anyhow::Result<()> {
         Claim::StampedeClients(clients) => clients.run().await,
         Claim::Staleness(options) => staleness::run(&options).await,
         Claim::CacheLoss(options) => cache_loss::run(&options).await,
+        Claim::Celebrity(options) => celebrity::run(&options).await,
         Claim::ReshardCrash(options) => reshard_crash::run(&options).await,
     }
 }
