@@ -181,7 +181,7 @@ impl Cache {
 
     /// The copy of this process, unless it is not to be believed.
     fn copy(&self, key: &Key, now: Instant) -> Option<Seen> {
-        if self.skips_copies || self.failed.holds(&key.name) {
+        if self.skips_copies || self.failed.holds(key.name()) {
             return None;
         }
         self.hot.get(&key.redis, key.hash, now)
@@ -196,9 +196,11 @@ impl Cache {
     }
 
     pub(crate) fn key<T>(&self, keyspace: &Keyspace<T>, bucket: Bucket, key: &str) -> Key {
-        let name = keyspace.key(key);
-        let redis = self.entry(keyspace.owner, &name);
-        Key { bucket, hash: self.hot.generations.hash(redis.as_bytes()), name, redis }
+        // One allocation: a page of twenty articles asks for a hundred keys.
+        let parts = [self.redis.prefix(), "cache:", keyspace.owner, ":", keyspace.name, ":", key];
+        let redis = parts.concat();
+        let name_at = redis.len() - key.len() - 1 - keyspace.name.len();
+        Key { bucket, hash: self.hot.generations.hash(redis.as_bytes()), redis, name_at }
     }
 
     /// All keys of a bucket live on one node.

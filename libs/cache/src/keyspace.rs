@@ -60,11 +60,18 @@ impl Void {
 #[derive(Clone, Debug)]
 pub(crate) struct Key {
     pub bucket: Bucket,
-    /// With the keyspace's name; what voids call it.
-    pub name: String,
     /// As Redis knows it.
     pub redis: String,
+    /// Where in that its name begins.
+    pub name_at: usize,
     pub hash: u64,
+}
+
+impl Key {
+    /// With the keyspace's name; what voids call it.
+    pub fn name(&self) -> &str {
+        &self.redis[self.name_at..]
+    }
 }
 
 impl<T> Keyspace<T> {

@@ -193,7 +193,7 @@ fn erase<T: Send + Sync + 'static>(value: Arc<T>) -> Arc<dyn Any + Send + Sync> 
 }
 
 fn seen_of(key: &Key, value: Option<Arc<dyn Any + Send + Sync>>, version: i64, part: Part) -> Seen {
-    let state = Sha256::new().chain_update(&key.name).chain_update([0, u8::from(value.is_some())]).chain_update(version.to_le_bytes());
+    let state = Sha256::new().chain_update(key.name()).chain_update([0, u8::from(value.is_some())]).chain_update(version.to_le_bytes());
     Seen { value, tag: Some(first_u64(&state.finalize())), part }
 }
 

@@ -104,7 +104,7 @@ impl Cache {
         match answers {
             Ok(answers) if answers.len() == keys.len() => {
                 let believed =
-                    keys.iter().zip(answers).zip(leases).map(|((key, answer), lease)| self.believe(keyspace, &key.name, answer, lease));
+                    keys.iter().zip(answers).zip(leases).map(|((key, answer), lease)| self.believe(keyspace, key.name(), answer, lease));
                 join_all(believed).await
             }
             Ok(_) => {

@@ -44,6 +44,11 @@ impl Redis {
         (0..self.nodes.len()).max_by_key(|index| weight(&self.nodes[*index])).unwrap_or(0)
     }
 
+    /// What all keys of this stack begin with.
+    pub fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
     pub fn key(&self, name: &str) -> String {
         format!("{}{name}", self.prefix)
     }

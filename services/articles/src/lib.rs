@@ -11,6 +11,8 @@ pub mod slug;
 pub mod store;
 mod view;
 
+use std::{ops::Deref, sync::Arc};
+
 use axum::extract::FromRef;
 use magnitude_cache::Cache;
 use magnitude_chassis::{Reading, Routers, Service, Tasks};
@@ -26,9 +28,12 @@ use tokio_util::sync::CancellationToken;
 
 pub use settings::Settings;
 
-/// What every handler and job has at hand.
+/// What every handler and job has at hand: cloned for every request, so its parts are not.
 #[derive(Clone)]
-pub struct App {
+pub struct App(Arc<Parts>);
+
+#[derive(Clone)]
+pub struct Parts {
     pub shards: Shards,
     pub cache: Cache,
     pub sessions: Sessions,
@@ -41,14 +46,14 @@ impl App {
     /// Connects to nothing yet but the shards, which the caller watches.
     pub fn new(settings: &Settings, shards: Shards) -> anyhow::Result<Self> {
         let accounts = AccountsClient::new(&settings.internal)?;
-        Ok(Self {
+        Ok(Self(Arc::new(Parts {
             cache: Cache::new(&settings.cache, Articles::NAME, shards.clone())?.on_untold(magnitude_session::untold),
             sessions: Sessions::new(&settings.sessions, accounts.clone())?,
             limiter: Limiter::new(&settings.sessions, Articles::NAME, settings.limits)?,
             social: SocialClient::new(&settings.internal)?,
             accounts,
             shards,
-        })
+        })))
     }
 
     /// The same for one answer: what it reads is noted, and what this process keeps copies of is not shown to a session that wrote a
@@ -66,7 +71,15 @@ impl App {
     }
 
     fn through(&self, cache: Cache) -> Self {
-        Self { accounts: self.accounts.through(&cache), social: self.social.through(&cache), cache, ..self.clone() }
+        Self(Arc::new(Parts { accounts: self.accounts.through(&cache), social: self.social.through(&cache), cache, ..Parts::clone(self) }))
+    }
+}
+
+impl Deref for App {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
     }
 }
 
