@@ -1,6 +1,6 @@
 //! One instance of `articles`, directly and through Envoy, each route beside the same bytes as a constant.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use anyhow::{bail, ensure};
 use clap::Args;
@@ -47,6 +47,7 @@ struct Route {
 const IDLE: f64 = 60.0;
 const LOADED: f64 = 200.0;
 const MIB: f64 = 1_048_576.0;
+const TOLD: Duration = Duration::from_secs(6);
 /// Requests of one client, one after another, for the time that a session's look-up takes.
 const LOOKUPS: usize = 2_000;
 
@@ -66,7 +67,7 @@ impl Bench {
             bail!("{} instances of articles: Envoy would spread over them, so the two gates could not be compared", instances.len());
         };
         let operator = &stack.services["articles"][0].operator;
-        let idle = instance::metric(&http, operator, MEMORY).await? / MIB;
+        let idle = memory(&http, operator).await?;
         let (slug, token) = prepare(&http, stack).await?;
         let routes = routes(&slug, &token);
         for route in &routes {
@@ -82,9 +83,7 @@ impl Bench {
             }
         }
         figures.push(session_lookup(&http, stack, direct, &token).await?);
-        // The gauge is set every five seconds.
-        tokio::time::sleep(std::time::Duration::from_secs(6)).await;
-        let loaded = instance::metric(&http, operator, MEMORY).await? / MIB;
+        let loaded = memory(&http, operator).await?;
         figures.push(Figure::at_most("memory of the instance, before the load", idle, "MiB", IDLE));
         figures.push(Figure::at_most("memory of the instance, after the load", loaded, "MiB", LOADED));
         let mut versions = versions::of(stack).await;
@@ -134,8 +133,11 @@ impl Bench {
     }
 }
 
-/// What an exporter calls it.
-const MEMORY: &str = "process_resident_memory_bytes";
+/// The instance's resident MiB, once they were told anew: they are every five seconds.
+async fn memory(http: &Client, operator: &str) -> anyhow::Result<f64> {
+    tokio::time::sleep(TOLD).await;
+    Ok(instance::metric(http, operator, "process_resident_memory_bytes").await? / MIB)
+}
 
 fn routes(slug: &str, token: &str) -> [Route; 3] {
     let list = format!("/api/articles?limit={PAGE}");
