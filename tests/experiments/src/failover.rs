@@ -99,7 +99,7 @@ async fn one(run: &Run, load: &Load, shard: &str, Plan { fault, companion, numbe
     let (broken, beside) = tokio::join!(fault.inject(run, shard, &leader), companion.begin(run, shard, &leader, number));
     let broken = broken?;
     beside?;
-    fault::another_leader(run, shard, &leader).await?;
+    fault::led_again(run, shard, &broken).await?;
     written(load.history(), shard).await?;
     let gap = load.history().write_gap(shard, Window { from, to: load.history().now() });
     let let_back = broken.undo(run).await?;

@@ -168,11 +168,22 @@ pub async fn leader(run: &Run, shard: &str) -> anyhow::Result<String> {
     run.control(move |stack| stack.leader(&shard)).await.map(|node| node.name)
 }
 
-/// Waits until another node than `before` leads; its name.
-pub async fn another_leader(run: &Run, shard: &str, before: &str) -> anyhow::Result<String> {
-    let what = format!("another leader of {shard} than {before}");
-    let other = async || Ok(leader(run, shard).await.ok().filter(|leader| leader != before));
-    wait::until(&what, PATIENCE, wait::STEP, other).await
+/// Waits until the shard is led after a fault: by another node, or by this one if only its server died and started anew, as it does where
+/// no standby may take over yet.
+pub async fn led_again(run: &Run, shard: &str, broken: &Broken) -> anyhow::Result<()> {
+    let what = format!("a leader of {shard} after {} was {}", broken.node, broken.fault.name());
+    let led = async || {
+        let Ok(leader) = leader(run, shard).await else { return Ok(None) };
+        let anew = broken.fault == Fault::Server && has_started(run, &leader, broken.since).await.unwrap_or(false);
+        Ok((leader != broken.node || anew).then_some(()))
+    };
+    wait::until(&what, PATIENCE, wait::STEP, led).await
+}
+
+async fn has_started(run: &Run, node: &str, since: Instant) -> anyhow::Result<bool> {
+    let age = "select extract(epoch from clock_timestamp() - pg_postmaster_start_time())::float8";
+    let age: f64 = sqlx::query_scalar(age).fetch_one(&mut connect(run, node).await?).await?;
+    Ok(age < since.elapsed().as_secs_f64())
 }
 
 /// Waits until every node of the shard leads or may take over, and goes on to for a while: a new leader first counts everybody, then those

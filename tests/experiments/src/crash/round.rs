@@ -77,8 +77,8 @@ impl Crash<'_> {
         let leader = fault::leader(run, &shard).await?;
         let mut sides = Sides::open(&databases, self.service, self.from, self.to).await?;
         let happen = async {
-            fault.inject(run, &shard, &leader).await?;
-            fault::another_leader(run, &shard, &leader).await.map(drop)
+            let broken = fault.inject(run, &shard, &leader).await?;
+            fault::led_again(run, &shard, &broken).await
         };
         let (mut done, mut said) = sides.interrupt(self.begin(run)?, self.kill, happen).await?;
         eprintln!("move beside the failover ({done}): {said}");
