@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::{
     client, instance,
     oha::{Measured, Oha},
-    report::{Figure, Report},
+    report::{Figure, Report, median},
     stack::Stack,
     versions,
 };
@@ -201,12 +201,6 @@ async fn session_lookup(http: &Client, stack: &Stack, direct: &str, token: &str)
     Ok(Figure::at_least("sessions that are looked up within a millisecond", 100.0 * share, "%", 99.0))
 }
 
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    let middle = values.len() / 2;
-    if values.len() % 2 == 1 { values[middle] } else { f64::midpoint(values[middle - 1], values[middle]) }
-}
-
 /// Makes what is missing of a full page; the slug of an article, and the token of a session that looks at it.
 async fn prepare(http: &Client, stack: &Stack) -> anyhow::Result<(String, String)> {
     let list = format!("{}/api/articles?limit={PAGE}", stack.url);
@@ -242,15 +236,4 @@ async fn bytes(http: &Client, url: &str, token: Option<&str>) -> anyhow::Result<
         request = request.header("authorization", format!("Token {token}"));
     }
     Ok(request.send().await?.error_for_status()?.bytes().await?.to_vec())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::median;
-
-    #[test]
-    fn the_median_is_the_middle() {
-        assert!((median(vec![3.0, 1.0, 2.0]) - 2.0).abs() < f64::EPSILON);
-        assert!((median(vec![4.0, 1.0, 2.0, 3.0]) - 2.5).abs() < f64::EPSILON);
-    }
 }

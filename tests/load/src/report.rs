@@ -51,6 +51,13 @@ impl Figure {
     }
 }
 
+/// The middle one, or between the two in the middle. There must be one.
+pub fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    let middle = values.len() / 2;
+    if values.len() % 2 == 1 { values[middle] } else { f64::midpoint(values[middle - 1], values[middle]) }
+}
+
 /// `name: value unit (at most goal: reached)`.
 impl fmt::Display for Figure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -82,7 +89,7 @@ impl Report {
 
 #[cfg(test)]
 mod tests {
-    use super::Figure;
+    use super::{Figure, median};
 
     #[test]
     fn a_figure_says_whether_its_goal_was_reached() {
@@ -90,5 +97,11 @@ mod tests {
         assert_eq!(Figure::at_least("ratio", 0.5, "", 0.8).to_string(), "ratio: 0.5  (at least 0.8: MISSED)");
         assert_eq!(Figure::none_of("lost", 1).to_string(), "lost: 1 count (at most 0: MISSED)");
         assert_eq!(Figure::shown("rate", 5.0, "1/s").to_string(), "rate: 5 1/s");
+    }
+
+    #[test]
+    fn the_median_is_the_middle() {
+        assert!((median(vec![3.0, 1.0, 2.0]) - 2.0).abs() < f64::EPSILON);
+        assert!((median(vec![4.0, 1.0, 2.0, 3.0]) - 2.5).abs() < f64::EPSILON);
     }
 }

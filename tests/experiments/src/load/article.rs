@@ -1,6 +1,6 @@
 use std::{collections::BTreeSet, time::Duration};
 
-use magnitude_ids::Bucket;
+use magnitude_ids::{Bucket, Id};
 use serde_json::Value;
 
 use super::Outcome;
@@ -97,9 +97,14 @@ pub fn version_in(body: &Value) -> Option<u64> {
     body["article"]["body"].as_str()?.strip_prefix("version ")?.split(' ').next()?.parse().ok()
 }
 
+/// The id at the end of a slug.
+pub fn id_of(slug: &str) -> Option<Id> {
+    slug.rsplit('-').next()?.parse().ok()
+}
+
 /// The bucket that a slug's id names.
 pub fn bucket_of(slug: &str) -> Option<Bucket> {
-    slug.rsplit('-').next()?.parse::<magnitude_ids::Id>().ok().map(magnitude_ids::Id::bucket)
+    id_of(slug).map(Id::bucket)
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ mod operation;
 mod session;
 mod start;
 
-pub use article::{Article, bucket_of, version_in};
+pub use article::{Article, bucket_of, id_of, version_in};
 pub use client::{Client, Reply};
 pub use history::{Event, History};
 pub use latency::{Latencies, Window, count, millis};
