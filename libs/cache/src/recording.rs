@@ -97,4 +97,10 @@ impl Cache {
         let state = self.recording.as_ref()?.state.lock().expect("no holder of this lock panics");
         state.whole.then(|| Parts { read: state.parts.as_slice().into(), tag: state.tag, layer: self.hot.clone() })
     }
+
+    /// The tag of what was read since [`Cache::recording`], unless some of it was not noted.
+    pub fn recorded_tag(&self) -> Option<u64> {
+        let state = self.recording.as_ref()?.state.lock().expect("no holder of this lock panics");
+        state.whole.then_some(state.tag)
+    }
 }

@@ -14,7 +14,7 @@ mod telemetry;
 pub use answer::{ApiError, Json, answer, rfc3339_millis};
 pub use ask::{Body, Fields, Idempotency, Object, Page, Params, Patch, Path};
 pub use cli::run;
-pub use layers::{Answers, Reading, degraded};
+pub use layers::{Answers, KeptAnswer, Reading, degraded};
 pub use server::Running;
 pub use service::{Routers, Service};
 pub use settings::{HttpSettings, Secret, ServiceSettings, TelemetrySettings, load, print};

@@ -40,6 +40,8 @@ use crate::{
 pub struct App {
     pub shards: Shards,
     pub cache: Cache,
+    /// For what a viewer alone sees; the same cache outside of a [`App::reading`].
+    pub own: Cache,
     pub sessions: Sessions,
     pub social: SocialClient,
     pub limiter: Limiter,
@@ -52,8 +54,10 @@ impl App {
     /// Connects to nothing yet but the shards, which the caller watches.
     pub fn new(settings: &Settings, shards: Shards) -> anyhow::Result<Self> {
         let table = SessionTable { shards: shards.clone(), life: settings.session_life };
+        let cache = Cache::new(&settings.cache, Accounts::NAME, shards.clone())?.on_untold(magnitude_session::untold);
         Ok(Self {
-            cache: Cache::new(&settings.cache, Accounts::NAME, shards.clone())?.on_untold(magnitude_session::untold),
+            own: cache.clone(),
+            cache,
             sessions: Sessions::new(&settings.sessions, table)?,
             limiter: Limiter::new(&settings.sessions, Accounts::NAME, settings.limits)?,
             social: SocialClient::new(&settings.internal)?,
@@ -69,17 +73,19 @@ impl App {
     #[must_use]
     pub fn reading(&self, reading: &Reading, viewer: Option<&Session>) -> Self {
         let (wrote, untold) = viewer.map_or((false, false), |viewer| (viewer.wrote, viewer.untold));
-        self.through(reading.cache(&self.cache, wrote, untold))
+        let (cache, own) = reading.caches(&self.cache, wrote, untold);
+        self.through(cache, own)
     }
 
     /// The same for what another service asks, around the cache if its reader needs that.
     #[must_use]
     pub fn asking(&self, fresh: bool) -> Self {
-        self.through(if fresh { self.cache.bypassed() } else { self.cache.skipping_copies() })
+        let cache = if fresh { self.cache.bypassed() } else { self.cache.skipping_copies() };
+        self.through(cache.clone(), cache)
     }
 
-    fn through(&self, cache: Cache) -> Self {
-        Self { social: self.social.through(&cache), cache, ..self.clone() }
+    fn through(&self, cache: Cache, own: Cache) -> Self {
+        Self { social: self.social.through(&own), cache, own, ..self.clone() }
     }
 }
 

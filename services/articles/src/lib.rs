@@ -36,6 +36,8 @@ pub struct App(Arc<Parts>);
 pub struct Parts {
     pub shards: Shards,
     pub cache: Cache,
+    /// For what a viewer alone sees; the same cache outside of a [`App::reading`].
+    pub own: Cache,
     pub sessions: Sessions,
     pub limiter: Limiter,
     pub accounts: AccountsClient,
@@ -46,8 +48,10 @@ impl App {
     /// Connects to nothing yet but the shards, which the caller watches.
     pub fn new(settings: &Settings, shards: Shards) -> anyhow::Result<Self> {
         let accounts = AccountsClient::new(&settings.internal)?;
+        let cache = Cache::new(&settings.cache, Articles::NAME, shards.clone())?.on_untold(magnitude_session::untold);
         Ok(Self(Arc::new(Parts {
-            cache: Cache::new(&settings.cache, Articles::NAME, shards.clone())?.on_untold(magnitude_session::untold),
+            own: cache.clone(),
+            cache,
             sessions: Sessions::new(&settings.sessions, accounts.clone())?,
             limiter: Limiter::new(&settings.sessions, Articles::NAME, settings.limits)?,
             social: SocialClient::new(&settings.internal)?,
@@ -61,17 +65,20 @@ impl App {
     #[must_use]
     pub fn reading(&self, reading: &Reading, viewer: Option<&Session>) -> Self {
         let (wrote, untold) = viewer.map_or((false, false), |viewer| (viewer.wrote, viewer.untold));
-        self.through(reading.cache(&self.cache, wrote, untold))
+        let (cache, own) = reading.caches(&self.cache, wrote, untold);
+        self.through(cache, own)
     }
 
     /// The same for a request that writes.
     #[must_use]
     pub fn writing(&self, session: &Session) -> Self {
-        self.through(if session.untold { self.cache.bypassed() } else { self.cache.skipping_copies() })
+        let cache = if session.untold { self.cache.bypassed() } else { self.cache.skipping_copies() };
+        self.through(cache.clone(), cache)
     }
 
-    fn through(&self, cache: Cache) -> Self {
-        Self(Arc::new(Parts { accounts: self.accounts.through(&cache), social: self.social.through(&cache), cache, ..Parts::clone(self) }))
+    fn through(&self, cache: Cache, own: Cache) -> Self {
+        let (accounts, social) = (self.accounts.through(&cache), self.social.through(&own));
+        Self(Arc::new(Parts { accounts, social, cache, own, ..Parts::clone(self) }))
     }
 }
 

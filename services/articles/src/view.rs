@@ -5,12 +5,14 @@ use std::{
     sync::Arc,
 };
 
+use axum::response::Response;
+use bytes::Bytes;
 use magnitude_cache::Versioned;
-use magnitude_chassis::ApiError;
+use magnitude_chassis::{ApiError, Reading};
 use magnitude_contract::{
-    Timestamp,
+    Shown, Timestamp,
     accounts::{Profile, ProfileBody},
-    articles::{ArticleBody, CommentBody},
+    articles::{ArticleAnswer, ArticleBody, ArticlesAnswer, CommentBody, CommentsAnswer},
 };
 use magnitude_ids::Id;
 use magnitude_session::Session;
@@ -30,8 +32,9 @@ pub struct Authors {
 
 impl Authors {
     pub async fn load(app: &App, viewer: Option<&Session>, authors: &[Id]) -> Result<Self, ApiError> {
-        let profiles = async { app.accounts.profiles(authors).await.map_err(ApiError::unavailable) };
-        let (profiles, followed) = futures_util::join!(profiles, followed(app, viewer, authors));
+        let authors = distinct(authors);
+        let profiles = async { app.accounts.profiles(&authors).await.map_err(ApiError::unavailable) };
+        let (profiles, followed) = futures_util::join!(profiles, followed(app, viewer, &authors));
         Ok(Self { profiles: profiles?, followed })
     }
 
@@ -51,36 +54,85 @@ async fn followed(app: &App, viewer: Option<&Session>, authors: &[Id]) -> HashSe
     app.social.follows(viewer.user, authors).await.unwrap_or_else(|error| {
         tracing::warn!(%error, "social did not answer: nobody is shown as followed");
         magnitude_chassis::degraded("social");
-        app.cache.spoil();
+        app.own.spoil();
         HashSet::new()
     })
 }
 
-/// One article with its body.
-pub async fn article(app: &App, viewer: Option<&Session>, article: &Article) -> Result<ArticleBody, ApiError> {
-    let favorites = favorites(app, viewer, std::slice::from_ref(&article.head.id));
-    let authors = [article.head.author];
-    let (favorites, authors) = futures_util::try_join!(favorites, Authors::load(app, viewer, &authors))?;
-    let favorites = favorites.get(&article.head.id).copied().unwrap_or_default();
-    Ok(compose(&article.head, Some(&article.body), favorites, &authors))
+/// Answers with one article and its body.
+pub async fn article(app: &App, reading: &Reading, viewer: Option<&Session>, article: &Article) -> Result<Response, ApiError> {
+    let (ids, authors) = ([article.head.id], [article.head.author]);
+    let shown = Shown::new(ids.to_vec(), authors.to_vec());
+    let ((counts, authors), flags) = futures_util::try_join!(seen(app, &ids, &authors), Flags::load(app, viewer, &shown))?;
+    let favorites = Favorites { count: counts[0], favorited: false };
+    let body = || ArticleAnswer { article: compose(&article.head, Some(&article.body), favorites, &authors) };
+    Ok(reading.answer_to(&app.cache, Some(&app.own), shown, body, |shown, text| flags.fill(shown, text)))
 }
 
-/// Entries of a list, in its order.
-pub async fn list(app: &App, viewer: Option<&Session>, heads: &[impl AsRef<Head>]) -> Result<Vec<ArticleBody>, ApiError> {
-    let ids: Vec<_> = heads.iter().map(|head| head.as_ref().id).collect();
-    let mut authors: Vec<_> = heads.iter().map(|head| head.as_ref().author).collect();
-    authors.sort_unstable();
-    authors.dedup();
-    let (favorites, authors) = futures_util::try_join!(favorites(app, viewer, &ids), Authors::load(app, viewer, &authors))?;
-    let body = |head: &Head| compose(head, None, favorites.get(&head.id).copied().unwrap_or_default(), &authors);
-    Ok(heads.iter().map(|head| body(head.as_ref())).collect())
+/// Answers with the entries of a list, in its order; `count` is of all of them.
+pub async fn list(
+    app: &App,
+    reading: &Reading,
+    viewer: Option<&Session>,
+    heads: &[impl AsRef<Head>],
+    count: i64,
+) -> Result<Response, ApiError> {
+    let heads: Vec<&Head> = heads.iter().map(AsRef::as_ref).collect();
+    let shown = Shown::new(heads.iter().map(|head| head.id).collect(), heads.iter().map(|head| head.author).collect());
+    let seen = seen(app, &shown.articles, &shown.authors);
+    let ((counts, authors), flags) = futures_util::try_join!(seen, Flags::load(app, viewer, &shown))?;
+    let entry = |(head, count): (&&Head, i64)| compose(head, None, Favorites { count, favorited: false }, &authors);
+    let body = || ArticlesAnswer { articles: heads.iter().zip(counts).map(entry).collect(), articles_count: count };
+    Ok(reading.answer_to(&app.cache, Some(&app.own), shown, body, |shown, text| flags.fill(shown, text)))
 }
 
-/// Two questions at once, however many articles: how many favorited each, and which the viewer did.
-async fn favorites(app: &App, viewer: Option<&Session>, articles: &[Id]) -> Result<HashMap<Id, Favorites>, ApiError> {
-    let (counts, flags) = futures_util::try_join!(counts(app, articles), flags(app, viewer, articles))?;
-    let favorites = articles.iter().zip(counts).zip(flags);
-    Ok(favorites.map(|((id, count), favorited)| (*id, Favorites { count, favorited })).collect())
+/// Answers with the comments of an article.
+pub async fn comments(app: &App, reading: &Reading, viewer: Option<&Session>, comments: &[Comment]) -> Result<Response, ApiError> {
+    let shown = Shown::new(Vec::new(), comments.iter().map(|comment| comment.author).collect());
+    let (authors, flags) = futures_util::try_join!(Authors::load(app, None, &shown.authors), Flags::load(app, viewer, &shown))?;
+    let body = || CommentsAnswer { comments: comments.iter().map(|shown| comment(shown, &authors)).collect() };
+    Ok(reading.answer_to(&app.cache, Some(&app.own), shown, body, |shown, text| flags.fill(shown, text)))
+}
+
+/// Answers with what is kept at this address and the flags of the viewer, if it may be used for one.
+pub async fn kept(app: &App, reading: &Reading, viewer: Option<&Session>) -> Result<Option<Response>, ApiError> {
+    let Some(viewer) = viewer else { return Ok(None) };
+    let Some(kept) = reading.kept::<Shown>(viewer.wrote) else { return Ok(None) };
+    let flags = Flags::load(app, Some(viewer), kept.about()).await?;
+    Ok(Some(reading.answer_kept(&kept, &app.own, |shown, text| flags.fill(shown, text))))
+}
+
+/// What anybody sees around articles: how many favorited each, and who wrote them.
+async fn seen(app: &App, articles: &[Id], authors: &[Id]) -> Result<(Vec<i64>, Authors), ApiError> {
+    futures_util::try_join!(counts(app, articles), Authors::load(app, None, authors))
+}
+
+/// What a viewer alone sees: two questions at once, however many articles and authors.
+#[derive(Default)]
+struct Flags {
+    favorited: Vec<bool>,
+    followed: HashSet<Id>,
+}
+
+impl Flags {
+    async fn load(app: &App, viewer: Option<&Session>, shown: &Shown) -> Result<Self, ApiError> {
+        let Some(viewer) = viewer else { return Ok(Self::default()) };
+        let favorited = favorited(app, viewer, &shown.articles);
+        let followed = async { Ok(followed(app, Some(viewer), &distinct(&shown.authors)).await) };
+        let (favorited, followed) = futures_util::try_join!(favorited, followed)?;
+        Ok(Self { favorited, followed })
+    }
+
+    fn fill(&self, shown: &Shown, text: Bytes) -> Bytes {
+        shown.fill(text, &self.favorited, &self.followed)
+    }
+}
+
+fn distinct(ids: &[Id]) -> Vec<Id> {
+    let mut ids = ids.to_vec();
+    ids.sort_unstable();
+    ids.dedup();
+    ids
 }
 
 async fn counts(app: &App, articles: &[Id]) -> Result<Vec<i64>, ApiError> {
@@ -94,10 +146,9 @@ async fn counts(app: &App, articles: &[Id]) -> Result<Vec<i64>, ApiError> {
     Ok(found.await?.into_iter().map(|count| count.as_deref().copied().unwrap_or_default()).collect())
 }
 
-async fn flags(app: &App, viewer: Option<&Session>, articles: &[Id]) -> Result<Vec<bool>, ApiError> {
-    let Some(viewer) = viewer else { return Ok(vec![false; articles.len()]) };
+async fn favorited(app: &App, viewer: &Session, articles: &[Id]) -> Result<Vec<bool>, ApiError> {
     let keys: Vec<_> = articles.iter().map(|id| favorited_key(*id, viewer.user)).collect();
-    let found = app.cache.get_many(&FAVORITED, &keys, async |missed, freshness| {
+    let found = app.own.get_many(&FAVORITED, &keys, async |missed, freshness| {
         let wanted: Vec<_> = missed.iter().map(|index| articles[*index]).collect();
         let flags = store::favorites::flags(&app.shards, &freshness, &wanted, viewer.user).await?;
         let found = missed.into_iter().filter_map(|index| {

@@ -16,7 +16,7 @@ use axum::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::HttpSettings;
-pub use answers::{Answers, Reading};
+pub use answers::{Answers, KeptAnswer, Reading};
 pub use degrade::degraded;
 pub(crate) use shape::Shape;
 

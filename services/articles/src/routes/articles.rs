@@ -22,10 +22,12 @@ use crate::{
 
 /// `GET /api/articles/{slug}`.
 pub async fn show(State(app): State<App>, Viewer(viewer): Viewer, reading: Reading, slug: Slug) -> Result<Response, ApiError> {
-    let app = app.reading(&reading, viewer.as_ref());
+    let (app, viewer) = (app.reading(&reading, viewer.as_ref()), viewer.as_ref());
+    if let Some(kept) = view::kept(&app, &reading, viewer).await? {
+        return Ok(kept);
+    }
     let article = find(&app, id_of(slug)?).await?;
-    let shown = view::article(&app, viewer.as_ref(), &article).await?;
-    Ok(reading.answer(&app.cache, || ArticleAnswer { article: shown }))
+    view::article(&app, &reading, viewer, &article).await
 }
 
 /// `POST /api/articles`.

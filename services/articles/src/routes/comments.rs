@@ -5,7 +5,7 @@ use axum::{
 };
 use magnitude_cache::Versioned;
 use magnitude_chassis::{ApiError, Body, Idempotency, Json, Path, Reading, answer};
-use magnitude_contract::articles::{CommentAnswer, CommentsAnswer};
+use magnitude_contract::articles::CommentAnswer;
 use magnitude_session::{SignedIn, Viewer};
 use magnitude_sharding::Begun;
 
@@ -19,20 +19,17 @@ use crate::{
 
 /// `GET /api/articles/{slug}/comments`, newest last.
 pub async fn list(State(app): State<App>, Viewer(viewer): Viewer, reading: Reading, slug: Slug) -> Result<Response, ApiError> {
-    let app = app.reading(&reading, viewer.as_ref());
+    let (app, viewer) = (app.reading(&reading, viewer.as_ref()), viewer.as_ref());
+    if let Some(kept) = view::kept(&app, &reading, viewer).await? {
+        return Ok(kept);
+    }
     let article = find(&app, id_of(slug)?).await?;
     let id = article.head.id;
     let comments = app.cache.get(&COMMENTS, id.bucket(), id, async |freshness| {
         let comments = store::comments::list(&app.shards, freshness, id).await?;
         Ok::<_, ApiError>(Some(Versioned::unversioned(comments)))
     });
-    let comments = comments.await?.unwrap_or_default();
-    let mut authors: Vec<_> = comments.iter().map(|comment| comment.author).collect();
-    authors.sort_unstable();
-    authors.dedup();
-    let authors = Authors::load(&app, viewer.as_ref(), &authors).await?;
-    Ok(reading
-        .answer(&app.cache, || CommentsAnswer { comments: comments.iter().map(|comment| view::comment(comment, &authors)).collect() }))
+    view::comments(&app, &reading, viewer, &comments.await?.unwrap_or_default()).await
 }
 
 /// `POST /api/articles/{slug}/comments`.

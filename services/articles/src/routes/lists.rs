@@ -3,7 +3,6 @@ use std::{collections::HashMap, sync::Arc};
 use axum::{extract::State, response::Response};
 use magnitude_cache::Versioned;
 use magnitude_chassis::{ApiError, Page, Params, Reading};
-use magnitude_contract::articles::ArticlesAnswer;
 use magnitude_ids::Id;
 use magnitude_session::{Session, SignedIn, Viewer};
 
@@ -33,7 +32,10 @@ pub async fn list(
     params: Params,
     page: Page,
 ) -> Result<Response, ApiError> {
-    let app = app.reading(&reading, viewer.as_ref());
+    let (app, viewer) = (app.reading(&reading, viewer.as_ref()), viewer.as_ref());
+    if let Some(kept) = view::kept(&app, &reading, viewer).await? {
+        return Ok(kept);
+    }
     let window = Window { limit: page.limit, offset: page.offset };
     let names = (params.get("author"), params.get("favorited"));
     let (author, favorited) = futures_util::try_join!(user(&app, names.0), user(&app, names.1))?;
@@ -42,7 +44,7 @@ pub async fn list(
         (Named::Nobody, _) | (_, Named::Nobody) => Arc::new(Listed { ids: Vec::new(), count: 0 }),
         (author, favorited) => select(&app, author.id(), favorited.id(), params.get("tag"), window).await?,
     };
-    page_of(&app, &reading, viewer.as_ref(), &listed).await
+    page_of(&app, &reading, viewer, &listed).await
 }
 
 /// `GET /api/articles/feed`: pulled, so it is exact the moment an author publishes.
@@ -58,7 +60,7 @@ pub async fn feed(State(app): State<App>, SignedIn { session, .. }: SignedIn, re
         let freshness = app.cache.freshness_of(&buckets).await;
         store::lists::feed(&app.shards, &freshness, &followed, window).await?
     };
-    page_of(&app, &reading, Some(&session), &listed).await
+    page_of(&app, &reading.private(), Some(&session), &listed).await
 }
 
 /// What each of the authors published last.
@@ -136,8 +138,7 @@ async fn narrowed(app: &App, author: Option<Id>, user: Id, tag: Option<&str>, wi
 
 async fn page_of(app: &App, reading: &Reading, viewer: Option<&Session>, listed: &Listed) -> Result<Response, ApiError> {
     let heads = heads(app, &listed.ids).await?;
-    let articles = view::list(app, viewer, &heads).await?;
-    Ok(reading.answer(&app.cache, || ArticlesAnswer { articles, articles_count: listed.count }))
+    view::list(app, reading, viewer, &heads, listed.count).await
 }
 
 /// The heads of a page through the cache, in its order; what was deleted meanwhile is left out.

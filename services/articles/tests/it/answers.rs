@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use magnitude_kit::eventually;
 use reqwest::{Method, StatusCode};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::app::{TestApp, send};
 
@@ -120,5 +120,75 @@ async fn an_answer_to_a_session_is_kept_for_nobody() {
         let (_, seen) = send(test.signed(Method::GET, &path, &test.bob)).await;
         assert_eq!(seen["article"]["favorited"], true);
         assert_eq!(test.get(&path).await.1["article"]["favorited"], false);
+    }
+}
+
+#[tokio::test]
+async fn what_is_kept_shows_each_viewer_their_own_flags() {
+    let test = TestApp::new().await;
+    let slugs = [test.publish(&test.ann, &[]).await, test.publish(&test.bob, &[]).await];
+    send(test.favorite(&test.bob, &slugs[0])).await;
+    let favorited = |list: &Value| {
+        let articles = list["articles"].as_array().expect("a list has articles").iter();
+        articles.map(|article| article["favorited"].as_bool().expect("a flag is one")).collect::<Vec<_>>()
+    };
+
+    eventually("bob's mark is over, and all that he sees is kept", async || {
+        test.cache.heal();
+        for _ in 0..100 {
+            assert_eq!(favorited(&test.get("/articles").await.1), [false, false]);
+            let (_, seen) = send(test.signed(Method::GET, "/articles", &test.bob)).await;
+            assert_eq!(favorited(&seen), [false, true], "the newest first");
+        }
+        // Nothing but what is kept can answer now.
+        test.cache.freeze();
+        let frozen = async || send(test.signed(Method::GET, "/articles", &test.bob)).await;
+        test.others.accounts_goes_away();
+        let (status, seen) = frozen().await;
+        test.others.accounts_returns();
+        status == StatusCode::OK && favorited(&seen) == [false, true]
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_tag_tells_what_two_viewers_see_apart() {
+    let test = TestApp::new().await;
+    let path = format!("/articles/{}", test.publish(&test.ann, &[]).await);
+    let slug = path.rsplit('/').next().expect("a path has parts");
+    // What social has not cached has no tag.
+    let pairs = [(&test.ann, &test.ann), (&test.bob, &test.ann)];
+    test.others.cache_strangers(&test.cluster.cache(), test.shards().clone(), &pairs).await;
+    send(test.favorite(&test.bob, slug)).await;
+    let tag = async |user| {
+        let answer = test.signed(Method::GET, &path, user).send().await.expect("the service answers");
+        answer.headers()["etag"].to_str().expect("a tag is text").to_owned()
+    };
+    for _ in 0..100 {
+        test.get(&path).await;
+    }
+
+    let (ann, bob) = (tag(&test.ann).await, tag(&test.bob).await);
+
+    assert_ne!(ann, bob);
+    assert_eq!(tag(&test.bob).await, bob);
+    let again = test.signed(Method::GET, &path, &test.bob).header("if-none-match", &bob).send().await.expect("the service answers");
+    assert_eq!(again.status(), StatusCode::NOT_MODIFIED);
+    let other = test.signed(Method::GET, &path, &test.ann).header("if-none-match", &bob).send().await.expect("the service answers");
+    assert_eq!(other.status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_feed_is_kept_for_nobody() {
+    let test = TestApp::new().await;
+    test.publish(&test.ann, &[]).await;
+    test.others.follow(&test.bob, &test.ann);
+    for _ in 0..200 {
+        let (_, feed) = send(test.signed(Method::GET, "/articles/feed", &test.bob)).await;
+        assert_eq!(feed["articlesCount"], 1);
+        assert_eq!(feed["articles"][0]["author"]["following"], true);
+        assert_eq!(test.get("/articles/feed").await.0, StatusCode::UNAUTHORIZED);
+        let (_, other) = send(test.signed(Method::GET, "/articles/feed", &test.ann)).await;
+        assert_eq!(other["articlesCount"], 0);
     }
 }

@@ -1,7 +1,7 @@
 //! The internal calls that articles makes, of accounts and of social, answered from a list.
 
 use std::sync::{
-    Arc,
+    Arc, Mutex,
     atomic::{AtomicBool, Ordering},
 };
 
@@ -12,7 +12,7 @@ use magnitude_contract::{
     accounts::{
         BY_USERNAME, ByUsername, ByUsernameCall, PROFILE, PROFILES, Profile, Profiles, ProfilesCall, SESSION, SessionAnswer, SessionCall,
     },
-    social::{FOLLOWING, FOLLOWS, Followed},
+    social::{FOLLOW, FOLLOWING, FOLLOWS, Followed, FollowingCall, FollowsCall, follow_key},
 };
 use magnitude_ids::{Bucket, Id};
 use magnitude_session::{Session, Token};
@@ -44,32 +44,37 @@ impl User {
     }
 }
 
-/// Accounts and social in this process. Nobody follows anybody.
+/// Accounts and social in this process. Nobody follows anybody at first.
 pub struct Others {
     pub url: String,
     away: Arc<AtomicBool>,
+    follows: Follows,
     serve: JoinHandle<()>,
 }
+
+/// Who follows whom.
+type Follows = Arc<Mutex<Vec<(Id, Id)>>>;
 
 #[derive(Clone)]
 struct Known {
     users: Arc<[User]>,
     away: Arc<AtomicBool>,
+    follows: Follows,
 }
 
 impl Others {
     pub async fn serve(users: &[User]) -> Self {
-        let away = Arc::new(AtomicBool::new(false));
+        let (away, follows) = (Arc::new(AtomicBool::new(false)), Follows::default());
         let router = Router::new()
             .route(PROFILES, post(profiles))
             .route(BY_USERNAME, post(by_username))
             .route(SESSION, post(session))
-            .route(FOLLOWS, post(nobody))
-            .route(FOLLOWING, post(nobody))
-            .with_state(Known { users: users.into(), away: away.clone() });
+            .route(FOLLOWS, post(followed))
+            .route(FOLLOWING, post(following))
+            .with_state(Known { users: users.into(), away: away.clone(), follows: follows.clone() });
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
         let url = format!("http://{}", listener.local_addr().expect("it is bound"));
-        Self { url, away, serve: tokio::spawn(async move { axum::serve(listener, router).await.expect("it serves") }) }
+        Self { url, away, follows, serve: tokio::spawn(async move { axum::serve(listener, router).await.expect("it serves") }) }
     }
 
     /// Fills the cache with profiles, as accounts does, whose cache it returns.
@@ -82,9 +87,28 @@ impl Others {
         cache
     }
 
+    /// Fills the cache with who does not follow whom, as social does.
+    pub async fn cache_strangers(&self, settings: &magnitude_redis::Settings, shards: Shards, pairs: &[(&User, &User)]) {
+        let cache = Cache::new(settings, "social", shards).expect("the settings are right");
+        for (follower, whom) in pairs {
+            let (bucket, key) = follow_key(follower.id(), whom.id());
+            let found = async |_| Ok::<_, Error>(Some(Versioned::new(1, false)));
+            cache.get(&FOLLOW, bucket, key, found).await.expect("the cache is there");
+        }
+    }
+
     /// From now on nobody's profile is told.
     pub fn accounts_goes_away(&self) {
         self.away.store(true, Ordering::Relaxed);
+    }
+
+    /// They are told again.
+    pub fn accounts_returns(&self) {
+        self.away.store(false, Ordering::Relaxed);
+    }
+
+    pub fn follow(&self, follower: &User, whom: &User) {
+        self.follows.lock().expect("no holder of this lock panics").push((follower.id(), whom.id()));
     }
 }
 
@@ -112,6 +136,19 @@ async fn session(State(known): State<Known>, Json(call): Json<SessionCall>) -> J
     Json(SessionAnswer { session: user.map(|user| user.session.clone()) })
 }
 
-async fn nobody() -> Json<Followed> {
-    Json(Followed { ids: Vec::new() })
+async fn followed(State(known): State<Known>, Json(call): Json<FollowsCall>) -> Json<Followed> {
+    let mut ids = known.followed_by(call.viewer);
+    ids.retain(|id| call.ids.contains(id));
+    Json(Followed { ids })
+}
+
+async fn following(State(known): State<Known>, Json(call): Json<FollowingCall>) -> Json<Followed> {
+    Json(Followed { ids: known.followed_by(call.reader) })
+}
+
+impl Known {
+    fn followed_by(&self, follower: Id) -> Vec<Id> {
+        let follows = self.follows.lock().expect("no holder of this lock panics");
+        follows.iter().filter(|(by, _)| *by == follower).map(|(_, whom)| *whom).collect()
+    }
 }
