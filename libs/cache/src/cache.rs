@@ -1,4 +1,4 @@
-use std::{collections::HashMap, fmt::Display, sync::Arc, time::Instant};
+use std::{collections::HashMap, fmt::Display, ops::Deref, sync::Arc, time::Instant};
 
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use magnitude_ids::Bucket;
@@ -21,9 +21,18 @@ const COPIES: usize = 32 << 20;
 /// How many turns that came at once are led together.
 const TOGETHER: usize = 128;
 
-/// One service's cache.
+/// One service's cache. Cloned several times a request, so what does not change is shared.
 #[derive(Clone)]
 pub struct Cache {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) skips_copies: bool,
+    pub(crate) bypassed: bool,
+    pub(crate) untold: fn(),
+    pub(crate) recording: Option<Recording>,
+}
+
+/// What all clones of a cache share.
+pub struct Shared {
     pub(crate) redis: Redis,
     pub(crate) service: &'static str,
     pub(crate) source: Arc<dyn StampSource>,
@@ -31,10 +40,14 @@ pub struct Cache {
     pub(crate) bulkhead: Bulkhead,
     pub(crate) flights: Flights,
     pub(crate) hot: Arc<Layer>,
-    pub(crate) skips_copies: bool,
-    pub(crate) bypassed: bool,
-    pub(crate) untold: fn(),
-    pub(crate) recording: Option<Recording>,
+}
+
+impl Deref for Cache {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.shared
+    }
 }
 
 /// A key that this reader asks for, by its index.
@@ -56,19 +69,8 @@ impl Cache {
         let listener: Arc<dyn Listener> = hot.generations.clone();
         redis.listen(&listener);
         let (failed, bulkhead, flights) = (Failed::default(), Bulkhead::new(), Flights::default());
-        Ok(Self {
-            redis,
-            service,
-            source,
-            failed,
-            bulkhead,
-            flights,
-            hot,
-            skips_copies: false,
-            bypassed: false,
-            untold: || {},
-            recording: None,
-        })
+        let shared = Arc::new(Shared { redis, service, source, failed, bulkhead, flights, hot });
+        Ok(Self { shared, skips_copies: false, bypassed: false, untold: || {}, recording: None })
     }
 
     /// Calls `untold` when a write could not be told to Redis, in the task of the request that wrote.

@@ -15,9 +15,6 @@ const TIME_SHIFT: u32 = BUCKET_BITS + RANDOM_BITS;
 /// 2025-01-01T00:00:00Z in Unix milliseconds: the zero of every id's clock.
 const EPOCH_MILLIS: u64 = 1_735_689_600_000;
 
-/// Characters that 63 bits take at most.
-const LONGEST: usize = 11;
-
 /// An id: 41 bits of milliseconds since 2025, 12 of bucket, 10 random. In JSON it is text, since 63 bits do not fit
 /// a JavaScript number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -29,6 +26,9 @@ pub struct Id(i64);
 pub struct ParseIdError;
 
 impl Id {
+    /// Characters that 63 bits take at most.
+    pub const LONGEST: usize = 11;
+
     /// A new id in `bucket`, made at `now`.
     pub fn new(bucket: Bucket, now: SystemTime) -> Self {
         let unix = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO);
@@ -79,7 +79,7 @@ impl fmt::Display for Id {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let bytes = self.0.to_be_bytes();
         let start = bytes.iter().position(|byte| *byte != 0).unwrap_or(bytes.len() - 1);
-        let mut text = [0; LONGEST];
+        let mut text = [0; Self::LONGEST];
         let length = bs58::encode(&bytes[start..]).onto(&mut text[..]).map_err(|_| fmt::Error)?;
         f.write_str(std::str::from_utf8(&text[..length]).map_err(|_| fmt::Error)?)
     }
@@ -91,7 +91,7 @@ impl FromStr for Id {
     /// Accepts exactly what `Display` writes, so that an id has one text.
     fn from_str(text: &str) -> Result<Self, ParseIdError> {
         // Nothing longer is worth decoding.
-        if text.is_empty() || text.len() > LONGEST {
+        if text.is_empty() || text.len() > Self::LONGEST {
             return Err(ParseIdError);
         }
         let decoded = bs58::decode(text).into_vec().map_err(|_| ParseIdError)?;

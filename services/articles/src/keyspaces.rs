@@ -1,6 +1,6 @@
 //! What this service caches. It owns all of it: only it fills and voids.
 
-use std::time::Duration;
+use std::{fmt::Write, time::Duration};
 
 use magnitude_cache::{Group, Keyspace, Void};
 use magnitude_contract::keyspace;
@@ -33,7 +33,9 @@ pub static TAGS: Keyspace<Vec<String>> =
 
 /// The key of [`FAVORITED`].
 pub fn favorited_key(article: Id, user: Id) -> (Bucket, String) {
-    (article.bucket(), format!("{article}:{user}"))
+    let mut key = String::with_capacity(2 * Id::LONGEST + 1);
+    write!(key, "{article}:{user}").expect("text takes all that is written");
+    (article.bucket(), key)
 }
 
 /// What no place names is kept in the first.

@@ -78,7 +78,7 @@ impl App {
 
     fn through(&self, cache: Cache, own: Cache) -> Self {
         let (accounts, social) = (self.accounts.through(&cache), self.social.through(&own));
-        Self(Arc::new(Parts { accounts, social, cache, own, ..Parts::clone(self) }))
+        Self(Arc::new(Parts { cache, own, accounts, social, ..Parts::clone(self) }))
     }
 }
 
