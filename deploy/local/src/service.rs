@@ -90,12 +90,21 @@ impl Stack {
 
     pub(crate) fn checker_program(&self, node: &Node) -> Result<Program> {
         let service = node.name.strip_suffix("-checker").context("a checker is named after its service")?;
+        self.role_program(node, service, "check-cache")
+    }
+
+    pub(crate) fn worker_program(&self, node: &Node) -> Result<Program> {
+        let service = node.group.strip_suffix("-worker").context("workers are named after their service")?;
+        self.role_program(node, service, "work")
+    }
+
+    fn role_program(&self, node: &Node, service: &str, role: &str) -> Result<Program> {
         let cwd = self.data(&node.name);
         fs::create_dir_all(&cwd)?;
         let (settings, config) = self.service_settings(&node.name, service, node.address.ip())?;
         Ok(Program {
             path: binary(service)?,
-            args: vec!["--settings".into(), settings.display().to_string(), "check-cache".into()],
+            args: vec!["--settings".into(), settings.display().to_string(), role.into()],
             env: self.service_env(service)?,
             config,
             cwd,
@@ -136,6 +145,15 @@ impl Stack {
         Ok(())
     }
 
+    /// Carries out a command about the jobs of a service; what it prints goes through.
+    pub fn jobs(&self, service: &str, arguments: &[String]) -> Result<()> {
+        let known = self.topology.services.iter().find(|known| known.name == service);
+        let mut command = self.service_command(known.with_context(|| format!("there is no service {service}"))?, "jobs")?;
+        let status = command.args(arguments).status()?;
+        ensure!(status.success(), "{service} jobs failed");
+        Ok(())
+    }
+
     /// What is wrong with the claims of buckets, and which moves have not ended.
     pub fn claims_in_doubt(&self) -> Result<Vec<String>> {
         let mut sentences = vec![];
@@ -149,14 +167,20 @@ impl Stack {
     }
 
     fn reshard_command(&self, service: &Service) -> Result<Command> {
-        let first = self.group(Kind::Service, &service.name).into_iter().next().context("a service has an instance")?;
-        let (settings, _) = self.service_settings(&first.name, &service.name, first.address.ip())?;
-        let mut reshard = Command::new(binary(&service.name)?);
-        reshard.arg("--settings").arg(settings).arg("reshard").envs(self.service_env(&service.name)?);
-        // What was asked for is printed; the log's lines would stand between.
-        reshard.env("MAGNITUDE_TELEMETRY__LOG", "error").env("MAGNITUDE_TELEMETRY__FORMAT", "text");
+        let mut reshard = self.service_command(service, "reshard")?;
         reshard.env("MAGNITUDE_RESHARD__USER", SUPERUSER).env("MAGNITUDE_RESHARD__PASSWORD_FILE", self.secret_file(SUPERUSER));
         Ok(reshard)
+    }
+
+    /// With the settings of its first instance.
+    fn service_command(&self, service: &Service, role: &str) -> Result<Command> {
+        let first = self.group(Kind::Service, &service.name).into_iter().next().context("a service has an instance")?;
+        let (settings, _) = self.service_settings(&first.name, &service.name, first.address.ip())?;
+        let mut command = Command::new(binary(&service.name)?);
+        command.arg("--settings").arg(settings).arg(role).envs(self.service_env(&service.name)?);
+        // What was asked for is printed; the log's lines would stand between.
+        command.env("MAGNITUDE_TELEMETRY__LOG", "error").env("MAGNITUDE_TELEMETRY__FORMAT", "text");
+        Ok(command)
     }
 
     fn service_env(&self, service: &str) -> Result<BTreeMap<String, String>> {
