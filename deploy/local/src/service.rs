@@ -13,6 +13,7 @@ use serde::Serialize;
 use crate::command;
 use crate::postgres::SUPERUSER;
 use crate::program::Program;
+use crate::rabbitmq::RABBITMQ;
 use crate::redis::REDIS;
 use crate::stack::Stack;
 use crate::topology::{Kind, Node, Service};
@@ -33,6 +34,7 @@ struct Settings {
     cache: Redis,
     sessions: Redis,
     limits: Limits,
+    broker: Broker,
     internal: Internal,
     shards: Vec<Shard>,
 }
@@ -54,6 +56,13 @@ struct Database {
 #[derive(Serialize)]
 struct Redis {
     nodes: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct Broker {
+    nodes: Vec<String>,
+    user: &'static str,
+    vhost: &'static str,
 }
 
 #[derive(Serialize)]
@@ -185,7 +194,7 @@ impl Stack {
 
     fn service_env(&self, service: &str) -> Result<BTreeMap<String, String>> {
         let mut env = BTreeMap::new();
-        for (section, secret) in [("DATABASE", service), ("CACHE", REDIS), ("SESSIONS", REDIS)] {
+        for (section, secret) in [("DATABASE", service), ("CACHE", REDIS), ("SESSIONS", REDIS), ("BROKER", RABBITMQ)] {
             self.secret(secret)?;
             env.insert(format!("MAGNITUDE_{section}__PASSWORD_FILE"), self.secret_file(secret).display().to_string());
         }
@@ -202,6 +211,7 @@ impl Stack {
             cache: redis("cache"),
             sessions: redis("sessions"),
             limits: Limits { instances: self.group(Kind::Service, service).len().max(1), factor: UNLIMITED },
+            broker: Broker { nodes: self.broker_addresses(), user: RABBITMQ, vhost: RABBITMQ },
             internal: Internal { url: self.internal_url()? },
             shards: self.topology.shards.iter().map(|shard| self.shard_settings(&shard.name)).collect(),
         };

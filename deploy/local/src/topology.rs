@@ -198,7 +198,7 @@ mod tests {
 
         let addresses: std::collections::BTreeSet<_> = nodes.iter().map(|node| node.address.ip()).collect();
         assert_eq!(addresses.len(), nodes.len());
-        assert_eq!(nodes.len(), 1 + 6 + 4 + 1 + 7 + 1 + 1);
+        assert_eq!(nodes.len(), 1 + 6 + 4 + 1 + 7 + 3 + 1 + 1);
     }
 
     #[test]
