@@ -18,15 +18,22 @@ use crate::{
 };
 
 /// Takes what comes through the queue of a lane, or without one what the broker gave up, until `stop`, and then what it was sent already.
-/// Returns the channel, on which those that still run are acknowledged.
+/// Returns the channel, if it had one, on which those that still run are acknowledged.
 pub(crate) async fn consume<S: Clone + Send + Sync + 'static>(
     worker: Arc<Worker<S>>,
     connection: &Connection,
     lane: Option<Lane>,
     stop: CancellationToken,
-) -> Result<Channel, BrokerError> {
+) -> Result<Option<Channel>, BrokerError> {
     let queue: Arc<str> = lane.map_or_else(|| worker.queues.dead(), |lane| worker.queues.of(lane)).into();
-    let (channel, mut consumer) = subscribe(&worker, connection, &queue).await?;
+    // A queue can be stuck alone, for want of a leader (seen after a broker was shot that had only just made it): the others go on.
+    let (channel, mut consumer) = loop {
+        match stop.run_until_cancelled(subscribe(&worker, connection, &queue)).await {
+            None => return Ok(None),
+            Some(Err(BrokerError::Late)) => tracing::error!(%queue, "the broker lets nobody take from a queue; it is asked again"),
+            Some(subscribed) => break subscribed?,
+        }
+    };
     let mut stopping = false;
     loop {
         let next = tokio::select! {
@@ -39,7 +46,7 @@ pub(crate) async fn consume<S: Clone + Send + Sync + 'static>(
         };
         match next {
             Some(delivery) => take(&worker, &queue, lane, delivery?).await,
-            None if stopping => return Ok(channel),
+            None if stopping => return Ok(Some(channel)),
             None => return Err(BrokerError::Cancelled(queue.to_string())),
         }
     }

@@ -7,7 +7,10 @@ use magnitude_jobs::{Enqueued, Job, Jobs, Options, Settings, enqueue, enqueue_wi
 use magnitude_kit::{Connected, TestCluster};
 use magnitude_sharding::{Migrations, Shards};
 use sqlx::PgPool;
-use tokio::task::JoinHandle;
+use tokio::{
+    sync::{RwLock, RwLockReadGuard, RwLockWriteGuard},
+    task::JoinHandle,
+};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use uuid::Uuid;
 
@@ -26,7 +29,17 @@ pub struct Bench {
     // Deletes the test's queues when nobody uses them.
     pub queues: Queues,
     pub cluster: TestCluster,
+    _turn: Turn,
 }
+
+/// Tests share the broker, but for those that break it.
+#[expect(dead_code, reason = "the guards count until they are dropped")]
+enum Turn {
+    Shared(RwLockReadGuard<'static, ()>),
+    Alone(RwLockWriteGuard<'static, ()>),
+}
+
+static BROKER: RwLock<()> = RwLock::const_new(());
 
 /// A worker that ends in order with this value, or when it is told to.
 pub struct Worker {
@@ -45,10 +58,27 @@ impl Worker {
 
 impl Bench {
     pub async fn new() -> Self {
+        Self::with(Turn::Shared(BROKER.read().await)).await
+    }
+
+    /// While nobody else needs the broker.
+    pub async fn alone() -> Self {
+        Self::with(Turn::Alone(BROKER.write().await)).await
+    }
+
+    async fn with(turn: Turn) -> Self {
         let cluster = TestCluster::shards(1, "jobs", migrations).await;
         let connected = cluster.connect().await;
         let broker = cluster.broker();
-        Self { pool: cluster.pool(0).await, state: State::new(), queues: Queues::new(broker.clone()), connected, broker, cluster }
+        Self {
+            pool: cluster.pool(0).await,
+            state: State::new(),
+            queues: Queues::new(broker.clone()),
+            connected,
+            broker,
+            cluster,
+            _turn: turn,
+        }
     }
 
     pub fn shards(&self) -> &Shards {
@@ -67,6 +97,13 @@ impl Bench {
         let stop = CancellationToken::new();
         let running = tokio::spawn(jobs.work(self.shards().clone(), self.state.clone(), settings, stop.clone()));
         Worker { stop: stop.drop_guard(), running }
+    }
+
+    /// A worker makes the queues and ends.
+    pub async fn make_queues(&self) {
+        let worker = self.work();
+        self.queues.consumed_by(1).await;
+        worker.stop().await;
     }
 
     /// A committed write with a job that nobody runs inline.

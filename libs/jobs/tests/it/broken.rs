@@ -78,7 +78,7 @@ async fn a_queue_with_other_arguments_is_left_as_it_is() {
 
 #[tokio::test]
 async fn a_broker_that_takes_nothing_more_holds_up_nobody() {
-    let bench = Bench::new().await;
+    let bench = Bench::alone().await;
     let worker = bench.work();
     bench.queues.consumed_by(1).await;
     bench.submit(&Leave::once()).await;
@@ -95,6 +95,32 @@ async fn a_broker_that_takes_nothing_more_holds_up_nobody() {
     drop(alarmed);
     bench.submit(&Leave::once()).await;
     eventually("it goes on", async || bench.effects().await == 22 && bench.waiting().await == 0).await;
+    worker.stop().await;
+}
+
+#[tokio::test]
+async fn nothing_is_lost_or_doubled_while_the_broker_is_killed_and_comes_back() {
+    let bench = Bench::alone().await;
+    let worker = bench.work();
+    bench.queues.consumed_by(1).await;
+    let stack = stack();
+    let restarted = std::thread::spawn(move || {
+        stack.kill("rabbitmq").expect("it dies");
+        stack.start("rabbitmq").expect("it starts");
+    });
+
+    let mut written = 0;
+    while !restarted.is_finished() {
+        bench.submit(&Leave::once()).await;
+        written += 1;
+    }
+    restarted.join().unwrap();
+
+    eventually_within(Duration::from_secs(3), "all are done", async || bench.waiting().await == 0).await;
+    assert_eq!(bench.effects().await, written);
+    // Only a consumer finds that.
+    bench.queues.publish("default", b"unreadable").await;
+    eventually_within(Duration::from_secs(3), "the consumer is back", async || bench.dead().await.len() == 1).await;
     worker.stop().await;
 }
 

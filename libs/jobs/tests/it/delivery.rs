@@ -1,6 +1,8 @@
 //! Messages that come twice, late, or to a worker that dies.
 
-use magnitude_jobs::Settings;
+use std::time::Duration;
+
+use magnitude_jobs::{Options, Settings};
 use magnitude_kit::eventually;
 use serde_json::json;
 
@@ -44,40 +46,57 @@ async fn many_jobs_leave_one_effect_each() {
     assert_eq!((bench.effects().await, bench.count("select count(distinct job) from effects").await), (200, 200));
 }
 
-#[tokio::test]
-async fn a_message_that_comes_twice_has_one_effect() {
-    let bench = Bench::new().await;
-    let worker = bench.work();
-    bench.queues.consumed_by(1).await;
-    // The relays leave it alone, so that only these messages bring it.
-    let later = magnitude_jobs::Options { delay: std::time::Duration::from_mins(10), ..Default::default() };
-    let id = bench.submit_with(&Leave::once(), later).await.unwrap();
-    let message = json!({ "bucket": bucket(), "id": id, "turn": 0 }).to_string();
+/// The relays leave it alone, so that only the messages of the test bring it.
+fn later() -> Options {
+    Options { delay: Duration::from_mins(10), ..Options::default() }
+}
 
+#[tokio::test]
+async fn a_message_that_comes_eight_times_at_once_has_one_effect() {
+    let bench = Bench::new().await;
+    bench.make_queues().await;
+    let id = bench.submit_with(&Leave::once(), later()).await.unwrap();
+    let message = json!({ "bucket": bucket(), "id": id, "turn": 0 }).to_string();
     for _ in 0..8 {
         bench.queues.publish("critical", message.as_bytes()).await;
     }
 
+    let worker = bench.work();
+
     eventually("it is done", async || bench.waiting().await == 0).await;
     worker.stop().await;
     assert_eq!((bench.effects().await, bench.queues.depth("critical").await), (1, Some(0)));
+    assert!(bench.state.runs() > 1, "they met");
 }
 
 #[tokio::test]
 async fn a_message_of_an_earlier_turn_is_dropped() {
     let bench = Bench::new().await;
-    let worker = bench.work();
-    bench.queues.consumed_by(1).await;
-    let later = magnitude_jobs::Options { delay: std::time::Duration::from_mins(10), ..Default::default() };
-    let id = bench.submit_with(&Obey::Succeed, later).await.unwrap();
+    bench.make_queues().await;
+    let id = bench.submit_with(&Obey::Succeed, later()).await.unwrap();
     bench.tamper("turn = 1").await;
-
     bench.queues.publish("default", json!({ "bucket": bucket(), "id": id, "turn": 0 }).to_string().as_bytes()).await;
-    bench.submit(&Obey::Succeed).await;
 
-    eventually("the one behind it is done", async || bench.waiting().await == 1).await;
+    let worker = bench.work();
+
+    eventually("it is taken", async || bench.queues.depth("default").await == Some(0)).await;
     worker.stop().await;
-    assert_eq!((bench.state.runs(), bench.queues.depth("default").await), (1, Some(0)));
+    assert_eq!((bench.state.runs(), bench.waiting().await), (0, 1));
+}
+
+#[tokio::test]
+async fn what_the_broker_gives_up_is_a_failed_try() {
+    let bench = Bench::new().await;
+    bench.make_queues().await;
+    let id = bench.submit_with(&Obey::Succeed, Options { max_tries: 1, ..later() }).await.unwrap();
+    bench.queues.publish("default", json!({ "bucket": bucket(), "id": id, "turn": 0 }).to_string().as_bytes()).await;
+
+    bench.queues.refuse_all("default").await;
+    let _worker = bench.work();
+
+    eventually("it is parked", async || bench.dead().await.len() == 1).await;
+    assert!(bench.dead().await[0].starts_with("the broker gave it up (delivery_limit)"), "{:?}", bench.dead().await);
+    assert_eq!((bench.state.runs(), bench.waiting().await), (0, 0));
 }
 
 #[tokio::test]

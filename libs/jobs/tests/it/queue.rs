@@ -2,7 +2,7 @@
 
 use lapin::{
     BasicProperties, Channel, Connection, ConnectionProperties,
-    options::{BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions, QueueDeleteOptions},
+    options::{BasicGetOptions, BasicNackOptions, BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions, QueueDeleteOptions},
     types::FieldTable,
 };
 use magnitude_jobs::Settings;
@@ -43,7 +43,7 @@ impl Queues {
     pub async fn consumed_by(&self, workers: u32) {
         eventually("the workers take jobs from the broker", async || {
             for queue in NAMES {
-                if self.find(queue).await.map(|queue| queue.consumer_count()) != Some(workers) {
+                if self.consumers(queue).await != Some(workers) {
                     return false;
                 }
             }
@@ -52,10 +52,23 @@ impl Queues {
         .await;
     }
 
+    /// A quorum queue also counts one that has stopped, until it has answered for all that it took.
+    pub async fn consumers(&self, queue: &str) -> Option<u32> {
+        self.find(queue).await.map(|queue| queue.consumer_count())
+    }
+
     async fn find(&self, queue: &str) -> Option<lapin::Queue> {
         let (_connection, channel) = open(&self.settings).await;
         let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
         channel.queue_declare(self.name(queue).into(), passive, FieldTable::default()).await.ok()
+    }
+
+    /// Takes every message and gives it back, until the broker keeps them no longer.
+    pub async fn refuse_all(&self, queue: &str) {
+        let (_connection, channel) = open(&self.settings).await;
+        while let Some(message) = channel.basic_get(self.name(queue).into(), BasicGetOptions::default()).await.unwrap() {
+            message.nack(BasicNackOptions { requeue: true, ..BasicNackOptions::default() }).await.unwrap();
+        }
     }
 
     pub async fn declare(&self, queue: &str, arguments: FieldTable) {
