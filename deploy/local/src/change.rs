@@ -71,11 +71,12 @@ impl Stack {
         skewed.iter().try_for_each(|name| self.skew(name, 0))
     }
 
-    /// Adds and starts one more instance of a service, or one more replica of a shard.
+    /// Adds and starts one more instance of a service, one more worker of it, or one more replica of a shard.
     pub fn add(&mut self, group: &str) -> Result<Node> {
         let known = self.topology.services.iter().any(|service| service.name == group)
+            || self.topology.workers.iter().any(|worker| worker.group() == group)
             || self.topology.shards.iter().any(|shard| shard.name == group);
-        ensure!(known, "{group} is neither a service nor a shard");
+        ensure!(known, "{group} is neither a service, its workers nor a shard");
         let extra = self.state.extra.entry(group.to_owned()).or_default();
         ensure!(*extra < MOST_MORE, "{group} has its {MOST_MORE} additional nodes already");
         *extra += 1;

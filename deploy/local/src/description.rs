@@ -6,6 +6,7 @@ use anyhow::Result;
 use serde::Serialize;
 
 use crate::postgres::SUPERUSER;
+use crate::rabbitmq::RABBITMQ;
 use crate::redis::REDIS;
 use crate::stack::Stack;
 use crate::topology::Kind;
@@ -22,9 +23,15 @@ struct Description {
     caches: Vec<String>,
     sessions: String,
     redis_password: String,
+    /// The nodes of RabbitMQ.
+    brokers: Vec<String>,
+    broker_user: &'static str,
+    broker_password: String,
     /// Where the checkers of what is cached tell what they found.
     checkers: Vec<String>,
     services: BTreeMap<String, Vec<Instance>>,
+    /// The same of their workers, by `articles-worker`.
+    workers: BTreeMap<String, Vec<Instance>>,
 }
 
 #[derive(Serialize)]
@@ -53,8 +60,17 @@ impl Stack {
             caches: self.group(Kind::Redis, "cache").iter().map(|node| node.address.to_string()).collect(),
             sessions: self.node("sessions")?.address.to_string(),
             redis_password: self.secret(REDIS)?,
+            brokers: self.broker_addresses(),
+            broker_user: RABBITMQ,
+            broker_password: self.secret(RABBITMQ)?,
             checkers: self.nodes().iter().filter(|node| node.kind == Kind::Checker).map(|node| node.operator().to_string()).collect(),
-            services: self.topology.services.iter().map(|service| (service.name.clone(), self.instances(&service.name))).collect(),
+            services: self
+                .topology
+                .services
+                .iter()
+                .map(|service| (service.name.clone(), self.instances(Kind::Service, &service.name)))
+                .collect(),
+            workers: self.topology.workers.iter().map(|worker| (worker.group(), self.instances(Kind::Worker, &worker.group()))).collect(),
         };
         crate::files::write(&self.folder.join("test.json"), &serde_json::to_vec_pretty(&description)?, 0o600)
     }
@@ -67,8 +83,8 @@ impl Stack {
         Shard { name: shard.into(), nodes: self.group(Kind::Postgres, shard).iter().map(|node| node.address.to_string()).collect() }
     }
 
-    fn instances(&self, service: &str) -> Vec<Instance> {
-        let nodes = self.group(Kind::Service, service).into_iter();
+    fn instances(&self, kind: Kind, group: &str) -> Vec<Instance> {
+        let nodes = self.group(kind, group).into_iter();
         nodes.map(|node| Instance { public: node.address.to_string(), operator: node.operator().to_string(), name: node.name }).collect()
     }
 }

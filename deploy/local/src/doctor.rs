@@ -5,7 +5,7 @@ use std::process::Command;
 
 use crate::life::find;
 use crate::state::State;
-use crate::{fault, place, port, postgres, stack};
+use crate::{fault, place, port, postgres, rabbitmq, stack};
 
 /// One sentence about the machine.
 #[derive(Debug)]
@@ -68,13 +68,12 @@ fn host_port(folder: &Path, wanted: Option<u16>, up: bool) -> Finding {
 }
 
 fn tools(project: &Path) -> Vec<Finding> {
-    let rabbitmq = Path::new("/usr/lib/rabbitmq/bin/rabbitmq-server").exists();
     let installed = [
         ("PostgreSQL", postgres::newest().is_ok()),
         ("Redis or Valkey", find("redis-server") || find("valkey-server")),
         ("Envoy", project.join(".stack/envoy").exists()),
         ("Patroni", project.join(".stack/venv/bin/patroni").exists()),
-        ("RabbitMQ", rabbitmq),
+        ("RabbitMQ", rabbitmq::installed()),
         ("nginx", find("nginx")),
         ("etcd", find("etcd")),
         ("setpriv", find("setpriv")),

@@ -14,7 +14,8 @@ use crate::up::together;
 use crate::{block, disk, fault, place};
 
 /// The beginnings of the programs' names; the services are added to them.
-const SERVERS: [&str; 6] = ["postgres", "patroni", "etcd", "redis-", "valkey-", "envoy"];
+const SERVERS: [&str; 11] =
+    ["postgres", "patroni", "etcd", "redis-", "valkey-", "envoy", "beam", "epmd", "erl_child_setup", "inet_gethost", "erlexec"];
 
 /// `down` for whatever is in this folder; nothing there is no error.
 pub fn down(folder: &Path) -> Result<()> {
@@ -56,9 +57,9 @@ impl Stack {
         let nodes = self.nodes();
         let mut failures = vec![];
         let of = |kinds: &[Kind]| -> Vec<&Node> { nodes.iter().filter(|node| kinds.contains(&node.kind)).collect() };
-        failures.extend(together(&of(&[Kind::Envoy, Kind::Service, Kind::Checker]), |node| self.end(node)).err());
+        failures.extend(together(&of(&[Kind::Envoy, Kind::Service, Kind::Worker, Kind::Checker]), |node| self.end(node)).err());
         failures.extend(self.end_shards(&of(&[Kind::Postgres])).err());
-        failures.extend(together(&of(&[Kind::Redis, Kind::Etcd]), |node| self.end(node)).err());
+        failures.extend(together(&of(&[Kind::Redis, Kind::Broker, Kind::Etcd]), |node| self.end(node)).err());
         // Where no rule can be read none was made.
         if fault::unusable().is_none() {
             failures.extend(nodes.iter().filter_map(|node| fault::restore(node.address.ip()).err()));

@@ -19,6 +19,7 @@ mod postgres;
 mod probe;
 mod process;
 mod program;
+mod rabbitmq;
 mod redis;
 mod secrets;
 mod service;

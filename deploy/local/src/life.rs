@@ -1,7 +1,7 @@
 //! Starting and ending single nodes, and whether they are well.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -10,6 +10,7 @@ use rustix::process::Signal;
 use crate::fault;
 use crate::process::{Record, STEP, poll, poll_every};
 use crate::program::Program;
+use crate::rabbitmq::RABBITMQ;
 use crate::stack::Stack;
 use crate::topology::{Kind, Node};
 
@@ -20,6 +21,8 @@ pub const STOP_BOUND: Duration = Duration::from_secs(20);
 
 /// Patroni writes two lines for every question while its server is down.
 const PATRONI_STEP: Duration = Duration::from_millis(200);
+/// Each look at a broker that starts is a connection.
+const BROKER_STEP: Duration = Duration::from_millis(100);
 
 /// What a node is doing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,6 +103,9 @@ impl Stack {
         if node.is_postgres() {
             self.mark_start(node)?;
         }
+        if node.kind == Kind::Broker {
+            self.start_epmd(node)?;
+        }
         program.spawn()?.save(&self.record_file(&node.name), made_of)?;
         if node.kind == Kind::Service {
             self.publish_endpoints(None)?;
@@ -117,8 +123,10 @@ impl Stack {
             Kind::Etcd => self.etcd_program(node),
             Kind::Postgres => self.patroni_program(node),
             Kind::Redis => self.redis_program(node),
+            Kind::Broker => self.rabbitmq_program(node),
             Kind::Envoy => self.envoy_program(node),
             Kind::Service => self.service_program(node),
+            Kind::Worker => self.worker_program(node),
             Kind::Checker => self.checker_program(node),
         }
     }
@@ -128,15 +136,16 @@ impl Stack {
             Kind::Etcd => crate::etcd::ready(node),
             Kind::Postgres => self.patroni_ready(node),
             Kind::Redis => self.redis_ready(node),
+            Kind::Broker => self.secret(RABBITMQ).is_ok_and(|password| crate::rabbitmq::ready(node, &password)),
             Kind::Envoy => crate::probe::http_status(self.envoy_admin(), "/ready") == Some(200),
-            Kind::Service | Kind::Checker => crate::probe::http_status(node.operator(), "/health/ready") == Some(200),
+            Kind::Service | Kind::Worker | Kind::Checker => crate::probe::http_status(node.operator(), "/health/ready") == Some(200),
         }
     }
 
     fn await_ready(&self, node: &Node, bound: Duration) -> Result<Start> {
         let begun = Instant::now();
         let mut seen = None;
-        poll_every(if node.is_postgres() { PATRONI_STEP } else { STEP }, bound, || {
+        poll_every(step(node.kind), bound, || {
             seen = self.look(node);
             seen.is_some()
         });
@@ -204,10 +213,23 @@ enum Start {
     Lost,
 }
 
+fn step(kind: Kind) -> Duration {
+    match kind {
+        Kind::Postgres => PATRONI_STEP,
+        Kind::Broker => BROKER_STEP,
+        _ => STEP,
+    }
+}
+
 /// Whether a program is on this machine.
 pub fn find(program: &str) -> bool {
+    find_program(program).is_some()
+}
+
+/// Where it is.
+pub fn find_program(program: &str) -> Option<PathBuf> {
     let path = std::env::var("PATH").unwrap_or_default() + ":/usr/local/sbin:/usr/sbin:/sbin";
-    path.split(':').any(|folder| Path::new(folder).join(program).exists())
+    path.split(':').map(|folder| Path::new(folder).join(program)).find(|path| path.exists())
 }
 
 /// The last lines of a log.

@@ -67,10 +67,16 @@ enum Order {
     Cut { name: String },
     /// Undo `cut`
     Restore { name: String },
-    /// Add an instance of a service or a replica of a shard
+    /// Add an instance of a service, a worker of it (`articles-worker`) or a replica of a shard
     Add { name: String },
     /// Add a shard like the last one; `reshard move --spread` gives it buckets
     AddShard,
+    /// Ask about a service's jobs, or tell its lanes to rest: status, dead list, dead replay, pause, resume (`jobs NAME help` lists them)
+    Jobs {
+        service: String,
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true)]
+        arguments: Vec<String>,
+    },
     /// Plan or make moves of buckets in every service: plan, move, isolate, status, abort (`reshard help` lists their options)
     Reshard {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true)]
@@ -131,6 +137,7 @@ fn run(order: Order) -> Result<ExitCode> {
         Order::Resume { name } => each(&open()?, &name, Stack::resume)?,
         Order::Cut { name } => each(&open()?, &name, Stack::cut)?,
         Order::Restore { name } => each(&open()?, &name, Stack::restore)?,
+        Order::Jobs { service, arguments } => open()?.jobs(&service, &arguments)?,
         Order::Reshard { arguments } => open()?.reshard(&arguments)?,
         Order::Add { name } => println!("{} is ready.", open()?.add(&name)?.name),
     }
@@ -205,8 +212,10 @@ fn kind(node: &Node) -> &'static str {
         Kind::Etcd => "etcd",
         Kind::Postgres => "postgres",
         Kind::Redis => "redis",
+        Kind::Broker => "rabbitmq",
         Kind::Envoy => "envoy",
         Kind::Service => "service",
+        Kind::Worker => "worker",
         Kind::Checker => "checker",
     }
 }

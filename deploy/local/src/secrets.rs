@@ -8,6 +8,7 @@ use anyhow::Result;
 
 use crate::patroni::{PATRONI, REPLICATOR, REWIND};
 use crate::postgres::SUPERUSER;
+use crate::rabbitmq::{COOKIE, RABBITMQ};
 use crate::redis::REDIS;
 use crate::stack::Stack;
 
@@ -15,7 +16,10 @@ impl Stack {
     /// Makes every secret before nodes start side by side: two of them must not make the same one twice.
     pub(crate) fn make_secrets(&self) -> Result<()> {
         let services = self.topology.services.iter().map(|service| service.name.as_str());
-        [SUPERUSER, REPLICATOR, REWIND, PATRONI, REDIS].into_iter().chain(services).try_for_each(|name| self.secret(name).map(drop))
+        [SUPERUSER, REPLICATOR, REWIND, PATRONI, REDIS, RABBITMQ, COOKIE]
+            .into_iter()
+            .chain(services)
+            .try_for_each(|name| self.secret(name).map(drop))
     }
 
     /// The secret of this name; made at the first call.

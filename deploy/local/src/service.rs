@@ -13,6 +13,7 @@ use serde::Serialize;
 use crate::command;
 use crate::postgres::SUPERUSER;
 use crate::program::Program;
+use crate::rabbitmq::RABBITMQ;
 use crate::redis::REDIS;
 use crate::stack::Stack;
 use crate::topology::{Kind, Node, Service};
@@ -33,6 +34,7 @@ struct Settings {
     cache: Redis,
     sessions: Redis,
     limits: Limits,
+    broker: Broker,
     internal: Internal,
     shards: Vec<Shard>,
 }
@@ -54,6 +56,13 @@ struct Database {
 #[derive(Serialize)]
 struct Redis {
     nodes: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct Broker {
+    nodes: Vec<String>,
+    user: &'static str,
+    vhost: &'static str,
 }
 
 #[derive(Serialize)]
@@ -90,12 +99,21 @@ impl Stack {
 
     pub(crate) fn checker_program(&self, node: &Node) -> Result<Program> {
         let service = node.name.strip_suffix("-checker").context("a checker is named after its service")?;
+        self.role_program(node, service, "check-cache")
+    }
+
+    pub(crate) fn worker_program(&self, node: &Node) -> Result<Program> {
+        let service = node.group.strip_suffix("-worker").context("workers are named after their service")?;
+        self.role_program(node, service, "work")
+    }
+
+    fn role_program(&self, node: &Node, service: &str, role: &str) -> Result<Program> {
         let cwd = self.data(&node.name);
         fs::create_dir_all(&cwd)?;
         let (settings, config) = self.service_settings(&node.name, service, node.address.ip())?;
         Ok(Program {
             path: binary(service)?,
-            args: vec!["--settings".into(), settings.display().to_string(), "check-cache".into()],
+            args: vec!["--settings".into(), settings.display().to_string(), role.into()],
             env: self.service_env(service)?,
             config,
             cwd,
@@ -136,6 +154,15 @@ impl Stack {
         Ok(())
     }
 
+    /// Carries out a command about the jobs of a service; what it prints goes through.
+    pub fn jobs(&self, service: &str, arguments: &[String]) -> Result<()> {
+        let known = self.topology.services.iter().find(|known| known.name == service);
+        let mut command = self.service_command(known.with_context(|| format!("there is no service {service}"))?, "jobs")?;
+        let status = command.args(arguments).status()?;
+        ensure!(status.success(), "{service} jobs failed");
+        Ok(())
+    }
+
     /// What is wrong with the claims of buckets, and which moves have not ended.
     pub fn claims_in_doubt(&self) -> Result<Vec<String>> {
         let mut sentences = vec![];
@@ -149,19 +176,25 @@ impl Stack {
     }
 
     fn reshard_command(&self, service: &Service) -> Result<Command> {
-        let first = self.group(Kind::Service, &service.name).into_iter().next().context("a service has an instance")?;
-        let (settings, _) = self.service_settings(&first.name, &service.name, first.address.ip())?;
-        let mut reshard = Command::new(binary(&service.name)?);
-        reshard.arg("--settings").arg(settings).arg("reshard").envs(self.service_env(&service.name)?);
-        // What was asked for is printed; the log's lines would stand between.
-        reshard.env("MAGNITUDE_TELEMETRY__LOG", "error").env("MAGNITUDE_TELEMETRY__FORMAT", "text");
+        let mut reshard = self.service_command(service, "reshard")?;
         reshard.env("MAGNITUDE_RESHARD__USER", SUPERUSER).env("MAGNITUDE_RESHARD__PASSWORD_FILE", self.secret_file(SUPERUSER));
         Ok(reshard)
     }
 
+    /// With the settings of its first instance.
+    fn service_command(&self, service: &Service, role: &str) -> Result<Command> {
+        let first = self.group(Kind::Service, &service.name).into_iter().next().context("a service has an instance")?;
+        let (settings, _) = self.service_settings(&first.name, &service.name, first.address.ip())?;
+        let mut command = Command::new(binary(&service.name)?);
+        command.arg("--settings").arg(settings).arg(role).envs(self.service_env(&service.name)?);
+        // What was asked for is printed; the log's lines would stand between.
+        command.env("MAGNITUDE_TELEMETRY__LOG", "error").env("MAGNITUDE_TELEMETRY__FORMAT", "text");
+        Ok(command)
+    }
+
     fn service_env(&self, service: &str) -> Result<BTreeMap<String, String>> {
         let mut env = BTreeMap::new();
-        for (section, secret) in [("DATABASE", service), ("CACHE", REDIS), ("SESSIONS", REDIS)] {
+        for (section, secret) in [("DATABASE", service), ("CACHE", REDIS), ("SESSIONS", REDIS), ("BROKER", RABBITMQ)] {
             self.secret(secret)?;
             env.insert(format!("MAGNITUDE_{section}__PASSWORD_FILE"), self.secret_file(secret).display().to_string());
         }
@@ -178,6 +211,7 @@ impl Stack {
             cache: redis("cache"),
             sessions: redis("sessions"),
             limits: Limits { instances: self.group(Kind::Service, service).len().max(1), factor: UNLIMITED },
+            broker: Broker { nodes: self.broker_addresses(), user: RABBITMQ, vhost: RABBITMQ },
             internal: Internal { url: self.internal_url()? },
             shards: self.topology.shards.iter().map(|shard| self.shard_settings(&shard.name)).collect(),
         };

@@ -15,8 +15,12 @@ pub struct Topology {
     pub envoy: Single,
     pub etcd: Single,
     pub redis: Vec<Redis>,
+    #[serde(default)]
+    pub brokers: Vec<Broker>,
     pub shards: Vec<Shard>,
     pub services: Vec<Service>,
+    #[serde(default)]
+    pub workers: Vec<Worker>,
     #[serde(default)]
     pub checkers: Vec<Checker>,
 }
@@ -36,6 +40,30 @@ pub struct Redis {
     pub replica_of: Option<String>,
     /// The one with which it shares the keys, and the settings.
     pub beside: Option<String>,
+}
+
+/// A node of RabbitMQ.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Broker {
+    pub name: String,
+    pub host: u8,
+}
+
+/// Processes that run a service's jobs.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Worker {
+    pub service: String,
+    pub host: u8,
+    pub instances: u8,
+}
+
+impl Worker {
+    /// What they are called together.
+    pub fn group(&self) -> String {
+        format!("{}-worker", self.service)
+    }
 }
 
 /// A process that compares what a service caches with its databases.
@@ -77,8 +105,10 @@ pub enum Kind {
     /// Which of a shard's nodes is the primary changes while it runs.
     Postgres,
     Redis,
+    Broker,
     Envoy,
     Service,
+    Worker,
     Checker,
 }
 
@@ -86,10 +116,10 @@ pub enum Kind {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Node {
     pub name: String,
-    /// The shard, the service, or the Redis it belongs to.
+    /// The shard, the service, its workers, the Redis or the brokers it belongs to.
     pub group: String,
     pub kind: Kind,
-    /// Where its clients connect: Postgres, Redis, a service's public listener, Envoy's internal listener.
+    /// Where its clients connect: Postgres, Redis, RabbitMQ, a service's public listener, Envoy's internal listener.
     pub address: SocketAddr,
 }
 
@@ -136,9 +166,16 @@ impl Topology {
             }
         }
         nodes.extend(self.redis.iter().map(|redis| node(redis.name.clone(), redis.group(), Kind::Redis, redis.host, 6379)));
+        nodes.extend(self.brokers.iter().map(|broker| node(broker.name.clone(), "rabbitmq", Kind::Broker, broker.host, 5672)));
         for service in &self.services {
             for n in 0..service.instances + more(&service.name) {
                 nodes.push(node(format!("{}-{}", service.name, n + 1), &service.name, Kind::Service, service.host + n, 8000));
+            }
+        }
+        for worker in &self.workers {
+            let group = worker.group();
+            for n in 0..worker.instances + more(&group) {
+                nodes.push(node(format!("{group}-{}", n + 1), &group, Kind::Worker, worker.host + n, 8000));
             }
         }
         for checker in &self.checkers {
@@ -161,7 +198,7 @@ mod tests {
 
         let addresses: std::collections::BTreeSet<_> = nodes.iter().map(|node| node.address.ip()).collect();
         assert_eq!(addresses.len(), nodes.len());
-        assert_eq!(nodes.len(), 1 + 6 + 4 + 7 + 1 + 1);
+        assert_eq!(nodes.len(), 1 + 6 + 4 + 1 + 7 + 3 + 1 + 1);
     }
 
     #[test]

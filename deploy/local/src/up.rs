@@ -10,7 +10,7 @@ use crate::topology::{Kind, Node};
 /// How much of the stack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Extent {
-    /// Postgres, Redis and Envoy.
+    /// Postgres, Redis, RabbitMQ and Envoy.
     Infrastructure,
     Everything,
 }
@@ -48,7 +48,7 @@ impl Stack {
         self.publish_endpoints(None)?;
         together(&of(&[Kind::Etcd]), start)?;
         let shards: Vec<String> = self.topology.shards.iter().map(|shard| shard.name.clone()).collect();
-        let rest = of(&[Kind::Redis, Kind::Envoy]);
+        let rest = of(&[Kind::Redis, Kind::Broker, Kind::Envoy]);
         let others = || together(&rest, start);
         in_parallel(
             shards
@@ -82,7 +82,14 @@ impl Stack {
     /// What runs is replaced one by one, so that every service goes on answering.
     fn services(&self, report: Report) -> Result<()> {
         let nodes = self.nodes();
-        let services: Vec<&Node> = nodes.iter().filter(|node| node.kind == Kind::Service).collect();
+        let of = |kind: Kind| -> Vec<&Node> { nodes.iter().filter(|node| node.kind == kind).collect() };
+        let behind = |node: &Node| {
+            self.refresh(node, report)?;
+            self.start(&node.name).map(|()| report(&ready(node)))
+        };
+        // First: they park jobs of a kind that only a newer release knows.
+        together(&of(Kind::Worker), behind)?;
+        let services = of(Kind::Service);
         let (running, missing): (Vec<_>, Vec<_>) = services.iter().partition(|node| self.record(node).is_some());
         let start = |node: &Node| self.start(&node.name).map(|()| report(&ready(node)));
         together(&missing, start)?;
@@ -95,12 +102,7 @@ impl Stack {
         }
         self.wait_routed(&services)?;
         report("the load balancer sees every instance");
-        let checkers: Vec<&Node> = nodes.iter().filter(|node| node.kind == Kind::Checker).collect();
-        together(&checkers, |node| {
-            self.refresh(node, report)?;
-            self.start(&node.name).map(|()| report(&ready(node)))
-        })?;
-        Ok(())
+        together(&of(Kind::Checker), behind)
     }
 
     /// A running node with other settings than today's: Patroni reads them, the others end, to be started anew.

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use axum::{Router, routing::get};
-use magnitude_chassis::{HttpSettings, Json, Routers, Service, ServiceSettings, Tasks, TelemetrySettings};
+use magnitude_chassis::{HttpSettings, Json, Roles, Routers, Service, ServiceSettings, Tasks, TelemetrySettings};
 use serde::{Deserialize, Serialize};
 
 struct Tiny;
@@ -29,13 +29,17 @@ impl Service for Tiny {
     const DEFAULTS: &'static str = include_str!("tiny.toml");
     type Settings = Settings;
 
-    async fn start(_: Settings, _: Tasks) -> anyhow::Result<Routers> {
+    async fn start(_: Settings, _: Roles, _: Tasks) -> anyhow::Result<Routers> {
         let public = Router::new().route("/hello", get(async || Json("hello"))).route("/never", get(never));
         Ok(Routers { public, internal: Router::new() })
     }
 
     async fn reshard(_: Settings, _: magnitude_sharding::reshard::Order) -> anyhow::Result<()> {
         anyhow::bail!("it has no shards")
+    }
+
+    async fn jobs(_: Settings, _: magnitude_jobs::Order) -> anyhow::Result<()> {
+        anyhow::bail!("it has no jobs")
     }
 
     async fn migrate(_: Settings) -> anyhow::Result<()> {

@@ -9,7 +9,7 @@ use tokio::{
 
 use magnitude_sharding::reshard;
 
-use crate::{Running, Service, ServiceSettings, healthcheck, settings, telemetry};
+use crate::{Roles, Running, Service, ServiceSettings, healthcheck, settings, telemetry};
 
 #[derive(Parser)]
 struct Arguments {
@@ -23,7 +23,18 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Role {
     /// Serves until it is told to stop (SIGTERM, SIGINT), then drains.
-    Serve,
+    Serve {
+        /// Runs jobs as well.
+        #[arg(long)]
+        work: bool,
+    },
+    /// Runs jobs until it is told to stop, then finishes those that run.
+    Work,
+    /// Shows what jobs wait or were given up, and tells lanes to rest.
+    Jobs {
+        #[command(subcommand)]
+        order: magnitude_jobs::Order,
+    },
     /// Compares what the service's caches hold with its databases, until it is told to stop.
     CheckCache,
     /// Brings the databases to the schema that this binary needs.
@@ -39,7 +50,7 @@ enum Role {
     Healthcheck,
 }
 
-/// `<service> serve|check-cache|migrate|reshard|settings|healthcheck [--settings FILE]`. Parses the command line of this process, so call it from
+/// `<service> serve|work|jobs|check-cache|migrate|reshard|settings|healthcheck [--settings FILE]`. Parses the command line of this process, so call it from
 /// `main` and return what it returns.
 pub fn run<S: Service>(_: S) -> ExitCode {
     let matches = Arguments::command().name(S::NAME).bin_name(S::NAME).get_matches();
@@ -70,10 +81,19 @@ fn play<S: Service>(arguments: Arguments) -> anyhow::Result<()> {
             telemetry::init(S::NAME, settings.telemetry());
             runtime.block_on(S::reshard(settings, order))
         }
+        Role::Jobs { order } => {
+            telemetry::init(S::NAME, settings.telemetry());
+            runtime.block_on(S::jobs(settings, order))
+        }
         role => {
             telemetry::init(S::NAME, settings.telemetry());
-            let checks = matches!(role, Role::CheckCache);
-            let outcome = runtime.block_on(serve::<S>(settings, checks));
+            let roles = match role {
+                Role::CheckCache => None,
+                Role::Work => Some(Roles::WORK),
+                Role::Serve { work: true } => Some(Roles::BOTH),
+                _ => Some(Roles::WEB),
+            };
+            let outcome = runtime.block_on(serve::<S>(settings, roles));
             // Blocking work that does not end must not keep the process.
             runtime.shutdown_timeout(Duration::from_secs(1));
             outcome
@@ -86,9 +106,15 @@ fn environment() -> impl Iterator<Item = (String, String)> {
     std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
 }
 
-async fn serve<S: Service>(settings: S::Settings, checks: bool) -> anyhow::Result<()> {
+/// Without roles it checks the cache.
+async fn serve<S: Service>(settings: S::Settings, roles: Option<Roles>) -> anyhow::Result<()> {
     let mut signals = Signals::new()?;
-    let start = async { if checks { Running::start_checker::<S>(settings).await } else { Running::start::<S>(settings).await } };
+    let start = async {
+        match roles {
+            Some(roles) => Running::start::<S>(settings, roles).await,
+            None => Running::start_checker::<S>(settings).await,
+        }
+    };
     let running = tokio::select! {
         started = start => started.context("the service could not start")?,
         () = signals.next() => {

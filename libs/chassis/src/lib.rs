@@ -16,6 +16,6 @@ pub use ask::{Body, Fields, Idempotency, Object, Page, Params, Patch, Path};
 pub use cli::run;
 pub use layers::{Answers, KeptAnswer, Reading, degraded};
 pub use server::Running;
-pub use service::{Routers, Service};
+pub use service::{Roles, Routers, Service};
 pub use settings::{HttpSettings, Secret, ServiceSettings, TelemetrySettings, load, print};
 pub use tasks::Tasks;

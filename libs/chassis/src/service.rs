@@ -11,8 +11,8 @@ pub trait Service: Send + Sync + 'static {
     const DEFAULTS: &'static str;
     type Settings: ServiceSettings;
 
-    /// Connects and returns its routers; the process is ready once this returned.
-    fn start(settings: Self::Settings, tasks: Tasks) -> impl Future<Output = anyhow::Result<Routers>> + Send;
+    /// Connects, does what these roles ask for and returns its routers; the process is ready once this returned.
+    fn start(settings: Self::Settings, roles: Roles, tasks: Tasks) -> impl Future<Output = anyhow::Result<Routers>> + Send;
 
     /// Connects and returns what the checker of the service's cache serves, if it has one; it has no public routes.
     fn check_cache(_settings: Self::Settings, _tasks: Tasks) -> impl Future<Output = anyhow::Result<Routers>> + Send {
@@ -24,6 +24,24 @@ pub trait Service: Send + Sync + 'static {
 
     /// Carries out a command about the service's buckets.
     fn reshard(settings: Self::Settings, order: Order) -> impl Future<Output = anyhow::Result<()>> + Send;
+
+    /// Carries out a command about the service's jobs.
+    fn jobs(settings: Self::Settings, order: magnitude_jobs::Order) -> impl Future<Output = anyhow::Result<()>> + Send;
+}
+
+/// What a process is there for; at least one of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Roles {
+    /// Serves requests; what must follow a write it does inline, and leaves to workers what it could not.
+    pub web: bool,
+    /// Runs jobs.
+    pub work: bool,
+}
+
+impl Roles {
+    pub const WEB: Self = Self { web: true, work: false };
+    pub const WORK: Self = Self { web: false, work: true };
+    pub const BOTH: Self = Self { web: true, work: true };
 }
 
 /// The routers of a running service.
@@ -32,4 +50,11 @@ pub struct Routers {
     pub public: Router,
     /// Routes under `/internal`, served on `http.operator` beside `/health/live`, `/health/ready` and `/metrics`.
     pub internal: Router,
+}
+
+impl Routers {
+    /// Of a process that only works: no requests reach it.
+    pub fn of_worker() -> Self {
+        Self { public: Router::new(), internal: Router::new() }
+    }
 }

@@ -1,16 +1,40 @@
 #![doc = include_str!("../README.md")]
 
+mod broker;
+mod command;
+mod consume;
+mod context;
 mod cursor;
 mod enqueue;
 mod events;
+mod gate;
+mod job;
+mod lane;
+mod measure;
 mod outcome;
+mod park;
+mod publish;
+mod queues;
 mod registry;
-mod sweep;
+mod relay;
+mod row;
+mod schedule;
+mod session;
+mod settings;
+mod trace;
+mod work;
+mod worker;
 
+pub use command::{Order, command};
+pub use context::Context;
 pub use cursor::{Event, follow};
-pub use enqueue::{Enqueued, enqueue, run_now};
+pub use enqueue::{Enqueued, Options, enqueue, enqueue_with, run_now, submit};
 pub use events::{VOID, record, record_voids};
-pub use registry::{Job, JobError, Jobs};
+pub use job::{Job, JobError};
+pub use lane::Lane;
+pub use registry::Jobs;
+pub use settings::Settings;
+pub use trace::traced;
 
 /// The tables of this lib, to be migrated with those of the service.
 pub fn migrations() -> magnitude_sharding::Migrations {

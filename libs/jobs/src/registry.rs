@@ -1,78 +1,54 @@
-use std::{collections::HashMap, marker::PhantomData, sync::Arc};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use futures_util::future::BoxFuture;
-use magnitude_sharding::{Error, Shards};
-use serde::{Serialize, de::DeserializeOwned};
-use serde_json::Value;
+use magnitude_sharding::Shards;
 use tokio_util::sync::CancellationToken;
 
-use crate::sweep;
+use crate::{Context, Job, JobError, Settings, schedule::Schedule, work};
 
-/// Work that must follow a write: a verb and its object. Running it twice must be safe; its doc says why it is.
-pub trait Job<S>: Serialize + DeserializeOwned + Send + Sync + 'static {
-    const KIND: &'static str;
+type Run<S> = dyn Fn(S, Context, String) -> BoxFuture<'static, Result<(), JobError>> + Send + Sync;
 
-    fn run(&self, state: &S) -> impl Future<Output = Result<(), JobError>> + Send;
+/// How to run one kind of job.
+pub(crate) struct Runner<S> {
+    pub version: i32,
+    pub run: Arc<Run<S>>,
 }
 
-/// Not itself an `Error`, so that `?` turns every error into a retry.
-#[derive(Debug)]
-pub enum JobError {
-    /// A part that it needs is down: try again for as long as that takes. Does not count as a try.
-    Wait(anyhow::Error),
-    /// Try again later.
-    Retry(anyhow::Error),
-    /// It can never succeed: park it.
-    GiveUp(anyhow::Error),
-}
-
-impl JobError {
-    pub(crate) fn cause(&self) -> &anyhow::Error {
-        match self {
-            Self::Wait(error) | Self::Retry(error) | Self::GiveUp(error) => error,
-        }
-    }
-}
-
-impl<E: std::error::Error + Send + Sync + 'static> From<E> for JobError {
-    fn from(error: E) -> Self {
-        let error = anyhow::Error::from(error);
-        match error.downcast_ref() {
-            Some(Error::Unavailable | Error::BucketUnavailable | Error::Busy | Error::Unknown) => Self::Wait(error),
-            _ => Self::Retry(error),
-        }
-    }
-}
-
-pub(crate) type Runner<S> = Arc<dyn Fn(S, Value) -> BoxFuture<'static, Result<(), JobError>> + Send + Sync>;
-
-/// The kinds of jobs that a service runs.
+/// The kinds of jobs that a service runs, and those that it writes itself at certain times.
 pub struct Jobs<S> {
-    runners: HashMap<&'static str, Runner<S>>,
-    state: PhantomData<fn(S)>,
+    pub(crate) service: &'static str,
+    pub(crate) runners: HashMap<&'static str, Runner<S>>,
+    pub(crate) schedules: Vec<Schedule>,
 }
 
 impl<S: Clone + Send + Sync + 'static> Jobs<S> {
-    #[expect(clippy::new_without_default, reason = "a service without jobs has no use for this")]
-    pub fn new() -> Self {
-        Self { runners: HashMap::new(), state: PhantomData }
+    pub fn new(service: &'static str) -> Self {
+        Self { service, runners: HashMap::new(), schedules: Vec::new() }
     }
 
     #[must_use]
-    pub fn register<J: Job<S>>(mut self) -> Self {
-        let run: Runner<S> = Arc::new(|state, payload| {
+    pub fn register<J: Job<State = S>>(mut self) -> Self {
+        let run: Arc<Run<S>> = Arc::new(|state, context, payload| {
             Box::pin(async move {
                 // A payload that does not decode now will not decode later either.
-                let job: J = serde_json::from_value(payload).map_err(|error| JobError::GiveUp(error.into()))?;
-                job.run(&state).await
+                let job: J = serde_json::from_str(&payload).map_err(|error| JobError::GiveUp(error.into()))?;
+                job.run(&state, &context).await
             })
         });
-        self.runners.insert(J::KIND, run);
+        self.runners.insert(J::KIND, Runner { version: J::VERSION, run });
         self
     }
 
-    /// Applies due rows of all shards until `stop`; what runs then is finished first. Spawn it.
-    pub fn sweep(self, shards: Shards, state: S, stop: CancellationToken) -> impl Future<Output = ()> + Send + 'static {
-        sweep::sweep(self.runners, shards, state, stop)
+    /// Writes this job once every so often, whichever worker comes first: each tick once. A tick that no worker was there for is not made
+    /// good, and one whose job still waits writes none.
+    #[must_use]
+    pub fn schedule<J: Job<State = S> + Clone>(mut self, name: &'static str, every: Duration, job: J) -> Self {
+        self.schedules.push(Schedule::new(name, every, job));
+        self
+    }
+
+    /// Runs due jobs of all shards until `stop`; what runs then is finished first. Spawn it.
+    pub fn work(self, shards: Shards, state: S, settings: Settings, stop: CancellationToken) -> impl Future<Output = ()> + Send + 'static {
+        work::work(self, shards, state, settings, stop)
     }
 }

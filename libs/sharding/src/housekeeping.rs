@@ -21,20 +21,32 @@ impl Shards {
         join_all(shards.map(|shard| self.keep_house(shard, sql, bind(Binds::default())))).await.into_iter().flatten().collect()
     }
 
+    /// The same on one shard, for who must know that it failed.
+    pub async fn execute_on<O: Row>(
+        &self,
+        shard: &str,
+        sql: &'static str,
+        bind: impl Fn(Binds) -> Binds + Send + Sync,
+    ) -> Result<Vec<O>, Error> {
+        let index = self.names().iter().position(|name| &**name == shard).ok_or(Error::BucketUnavailable)?;
+        self.run_on(index, sql, bind(Binds::default())).await
+    }
+
     /// Deletes the write ids that nobody can ask for any more.
     pub async fn purge_writes(&self) {
         while !self.execute_on_all::<(bool,)>(PURGE_WRITES, |q| q).await.is_empty() {}
     }
 
     async fn keep_house<O: Row>(&self, shard: usize, sql: &'static str, binds: Binds) -> Vec<O> {
-        let run = async {
-            let node = self.writer(shard, Instant::now()).await?;
-            let query = sqlx::query_as_with::<Postgres, O, _>(sql, binds.finish()?);
-            Ok::<_, Error>(bounded(node, self.statement_timeout(), query.fetch_all(node.pool())).await?)
-        };
-        run.await.unwrap_or_else(|error| {
+        self.run_on(shard, sql, binds).await.unwrap_or_else(|error| {
             tracing::warn!(shard = %self.cluster(shard).name(), error = %Cause(&error), "housekeeping failed on a shard");
             Vec::new()
         })
+    }
+
+    async fn run_on<O: Row>(&self, shard: usize, sql: &'static str, binds: Binds) -> Result<Vec<O>, Error> {
+        let node = self.writer(shard, Instant::now()).await?;
+        let query = sqlx::query_as_with::<Postgres, O, _>(sql, binds.finish()?);
+        Ok(bounded(node, self.statement_timeout(), query.fetch_all(node.pool())).await?)
     }
 }

@@ -16,7 +16,7 @@ pub mod sweep;
 
 use axum::extract::FromRef;
 use magnitude_cache::Cache;
-use magnitude_chassis::{Reading, Routers, Service, Tasks};
+use magnitude_chassis::{Reading, Roles, Routers, Service, Tasks};
 use magnitude_contract::{accounts::AccountsClient, social::SocialClient};
 use magnitude_jobs::{Event, Jobs};
 use magnitude_limit::{Limiter, limit_writes};
@@ -103,7 +103,7 @@ impl Service for Accounts {
     const DEFAULTS: &'static str = include_str!("../settings.toml");
     type Settings = Settings;
 
-    async fn start(settings: Settings, tasks: Tasks) -> anyhow::Result<Routers> {
+    async fn start(settings: Settings, roles: Roles, tasks: Tasks) -> anyhow::Result<Routers> {
         let (shards, watch) = Shards::connect(&settings.database, &settings.shards, tasks.stop())?;
         tasks.spawn("shards", watch);
         shards.ready().await?;
@@ -111,9 +111,15 @@ impl Service for Accounts {
 
         let app = App::new(&settings, shards.clone())?;
         tasks.spawn("cache", app.cache.repair(tasks.stop()));
+        let revoked = revocations::logs(&shards);
+        if roles.work {
+            tasks.spawn("jobs", jobs().work(shards, app.clone(), settings.broker, tasks.stop()));
+        }
+        if !roles.web {
+            return Ok(Routers::of_worker());
+        }
         tasks.spawn("events", revoid(app.clone(), tasks.stop()));
-        tasks.spawn("revocations", app.sessions.follow(revocations::logs(&shards), tasks.stop()));
-        tasks.spawn("jobs", jobs().sweep(shards, app.clone(), tasks.stop()));
+        tasks.spawn("revocations", app.sessions.follow(revoked, tasks.stop()));
         tasks.spawn("names", sweep::sweep(app.clone(), tasks.stop()));
         Ok(Routers {
             public: mark_writes(limit_writes(routes::public(app.clone()), &app.limiter, &app.sessions), &app.sessions),
@@ -129,6 +135,10 @@ impl Service for Accounts {
         let accounts = AccountsClient::new(&settings.internal)?;
         let find = async |username: String| Ok(accounts.by_username(&username).await?.map(|profile| profile.id.bucket()));
         reshard::run(&settings.database, &settings.reshard, &settings.shards, order, find).await
+    }
+
+    async fn jobs(settings: Settings, order: magnitude_jobs::Order) -> anyhow::Result<()> {
+        magnitude_jobs::command(&settings.database, &settings.shards, order).await
     }
 }
 
@@ -147,5 +157,5 @@ pub fn migrations() -> Vec<Migrations> {
 }
 
 fn jobs() -> Jobs<App> {
-    Jobs::new().register::<jobs::SettleNames>().register::<jobs::EndSessions>()
+    Jobs::new(Accounts::NAME).register::<jobs::SettleNames>().register::<jobs::EndSessions>()
 }

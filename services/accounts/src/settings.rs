@@ -15,6 +15,7 @@ pub struct Settings {
     pub cache: magnitude_redis::Settings,
     pub sessions: magnitude_redis::Settings,
     pub limits: magnitude_limit::Settings,
+    pub broker: magnitude_jobs::Settings,
     pub internal: magnitude_contract::Settings,
     pub passwords: Passwords,
     pub session_life: SessionLife,
@@ -68,6 +69,7 @@ impl ServiceSettings for Settings {
         for (name, rate) in [("per_account", self.sign_in.per_account), ("per_address", self.sign_in.per_address)] {
             problems.extend(rate.problem().map(|problem| format!("sign_in.{name}: {problem}")));
         }
+        problems.extend(self.broker.problems());
         problems
     }
 }

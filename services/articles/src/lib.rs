@@ -15,7 +15,7 @@ use std::{ops::Deref, sync::Arc};
 
 use axum::extract::FromRef;
 use magnitude_cache::Cache;
-use magnitude_chassis::{Reading, Routers, Service, Tasks};
+use magnitude_chassis::{Reading, Roles, Routers, Service, Tasks};
 use magnitude_contract::{accounts::AccountsClient, social::SocialClient};
 use magnitude_jobs::{Event, Jobs};
 use magnitude_limit::{Limiter, limit_writes};
@@ -104,7 +104,7 @@ impl Service for Articles {
     const DEFAULTS: &'static str = include_str!("../settings.toml");
     type Settings = Settings;
 
-    async fn start(settings: Settings, tasks: Tasks) -> anyhow::Result<Routers> {
+    async fn start(settings: Settings, roles: Roles, tasks: Tasks) -> anyhow::Result<Routers> {
         let (shards, watch) = Shards::connect(&settings.database, &settings.shards, tasks.stop())?;
         tasks.spawn("shards", watch);
         shards.ready().await?;
@@ -112,9 +112,14 @@ impl Service for Articles {
 
         let app = App::new(&settings, shards.clone())?;
         tasks.spawn("cache", app.cache.repair(tasks.stop()));
+        if roles.work {
+            tasks.spawn("jobs", jobs().work(shards, app.clone(), settings.broker, tasks.stop()));
+        }
+        if !roles.web {
+            return Ok(Routers::of_worker());
+        }
         tasks.spawn("events", revoid(app.clone(), tasks.stop()));
         tasks.spawn("revocations", app.sessions.follow(vec![app.accounts.clone()], tasks.stop()));
-        tasks.spawn("jobs", jobs().sweep(shards, app.clone(), tasks.stop()));
         let public = routes::public(app.clone(), settings.bench);
         Ok(Routers {
             public: mark_writes(limit_writes(public, &app.limiter, &app.sessions), &app.sessions),
@@ -138,6 +143,10 @@ impl Service for Articles {
         let find = async |username: String| Ok(accounts.by_username(&username).await?.map(|profile| profile.id.bucket()));
         reshard::run(&settings.database, &settings.reshard, &settings.shards, order, find).await
     }
+
+    async fn jobs(settings: Settings, order: magnitude_jobs::Order) -> anyhow::Result<()> {
+        magnitude_jobs::command(&settings.database, &settings.shards, order).await
+    }
 }
 
 /// Voids what other processes wrote and did not come to tell the cache.
@@ -155,5 +164,5 @@ pub fn migrations() -> Vec<Migrations> {
 }
 
 fn jobs() -> Jobs<App> {
-    Jobs::new().register::<jobs::MirrorFavorite>().register::<jobs::RetractFavorites>()
+    Jobs::new(Articles::NAME).register::<jobs::MirrorFavorite>().register::<jobs::RetractFavorites>()
 }

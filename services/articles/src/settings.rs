@@ -14,6 +14,7 @@ pub struct Settings {
     pub cache: magnitude_redis::Settings,
     pub sessions: magnitude_redis::Settings,
     pub limits: magnitude_limit::Settings,
+    pub broker: magnitude_jobs::Settings,
     pub internal: magnitude_contract::Settings,
     pub bench: Bench,
 }
@@ -31,5 +32,9 @@ impl ServiceSettings for Settings {
 
     fn telemetry(&self) -> &TelemetrySettings {
         &self.telemetry
+    }
+
+    fn problems(&self) -> Vec<String> {
+        self.broker.problems()
     }
 }

@@ -9,7 +9,7 @@ mod routes;
 mod settings;
 pub mod store;
 
-use magnitude_chassis::{Routers, Service, Tasks};
+use magnitude_chassis::{Roles, Routers, Service, Tasks};
 use magnitude_contract::accounts::AccountsClient;
 use magnitude_jobs::{Event, Jobs};
 use magnitude_limit::limit_writes;
@@ -31,13 +31,18 @@ impl Service for Social {
     const DEFAULTS: &'static str = include_str!("../settings.toml");
     type Settings = Settings;
 
-    async fn start(settings: Settings, tasks: Tasks) -> anyhow::Result<Routers> {
+    async fn start(settings: Settings, roles: Roles, tasks: Tasks) -> anyhow::Result<Routers> {
         let app = App::connect(&settings, &tasks)?;
         check_schema(&app.shards, &migrations()).await?;
         app.shards.ready().await?;
+        if roles.work {
+            tasks.spawn("the jobs", jobs().work(app.shards.clone(), app.clone(), settings.broker, tasks.stop()));
+        }
+        if !roles.web {
+            return Ok(Routers::of_worker());
+        }
         tasks.spawn("the log of voids", revoid(app.clone(), tasks.stop()));
         tasks.spawn("the revocations", app.sessions.follow(vec![app.accounts.clone()], tasks.stop()));
-        tasks.spawn("the sweeper", sweeper().sweep(app.shards.clone(), app.clone(), tasks.stop()));
         let routers = routes::routers(app.clone());
         Ok(Routers { public: mark_writes(limit_writes(routers.public, &app.limiter, &app.sessions), &app.sessions), ..routers })
     }
@@ -50,6 +55,10 @@ impl Service for Social {
         let accounts = AccountsClient::new(&settings.internal)?;
         let find = async |username: String| Ok(accounts.by_username(&username).await?.map(|profile| profile.id.bucket()));
         reshard::run(&settings.database, &settings.reshard, &settings.shards, order, find).await
+    }
+
+    async fn jobs(settings: Settings, order: magnitude_jobs::Order) -> anyhow::Result<()> {
+        magnitude_jobs::command(&settings.database, &settings.shards, order).await
     }
 }
 
@@ -67,6 +76,6 @@ pub fn migrations() -> Vec<Migrations> {
     vec![magnitude_jobs::migrations(), Migrations::new("social", sqlx::migrate!())]
 }
 
-fn sweeper() -> Jobs<App> {
-    Jobs::new().register::<jobs::MirrorFollow>()
+fn jobs() -> Jobs<App> {
+    Jobs::new(Social::NAME).register::<jobs::MirrorFollow>()
 }

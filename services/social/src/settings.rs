@@ -14,6 +14,7 @@ pub struct Settings {
     pub cache: magnitude_redis::Settings,
     pub sessions: magnitude_redis::Settings,
     pub limits: magnitude_limit::Settings,
+    pub broker: magnitude_jobs::Settings,
     pub internal: magnitude_contract::Settings,
 }
 
@@ -33,6 +34,7 @@ impl ServiceSettings for Settings {
             (self.sessions.nodes.is_empty(), "sessions.nodes: at least one is needed"),
             (self.database.connections == 0, "database.connections: must be more than 0"),
         ];
-        checks.into_iter().filter(|(wrong, _)| *wrong).map(|(_, sentence)| sentence.to_owned()).collect()
+        let own = checks.into_iter().filter(|(wrong, _)| *wrong).map(|(_, sentence)| sentence.to_owned());
+        own.chain(self.broker.problems()).collect()
     }
 }

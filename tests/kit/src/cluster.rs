@@ -92,6 +92,19 @@ impl TestCluster {
         self.redis(&self.stack.sessions)
     }
 
+    /// The stack's broker, with queues of this test's own: whoever makes them deletes them.
+    pub fn broker(&self) -> magnitude_jobs::Settings {
+        magnitude_jobs::Settings {
+            nodes: self.stack.brokers.clone(),
+            user: self.stack.broker_user.clone(),
+            password: self.stack.broker_password.clone(),
+            vhost: self.stack.broker_user.clone(),
+            prefix: format!("{}.", self.name),
+            timeout_ms: 5_000,
+            at_once: 16,
+        }
+    }
+
     fn redis(&self, node: &str) -> magnitude_redis::Settings {
         magnitude_redis::Settings {
             nodes: vec![node.to_owned()],

@@ -21,6 +21,11 @@ pub struct Stack {
     /// The Redis of sessions.
     pub sessions: String,
     pub redis_password: String,
+    /// The nodes of RabbitMQ.
+    pub brokers: Vec<String>,
+    /// Its user, and its vhost.
+    pub broker_user: String,
+    pub broker_password: String,
     #[serde(default)]
     pub services: BTreeMap<String, Vec<Instance>>,
 }

@@ -1,6 +1,7 @@
 //! The runner as a library, on a stack of its own without services. One test, because a stack takes seconds to start; each step
 //! leaves the stack as it found it.
 
+mod broker;
 mod copies;
 mod crash;
 mod failover;
@@ -18,6 +19,8 @@ fn a_stack_starts_heals_changes_and_leaves_nothing() {
     faults::a_node_stops_dies_and_starts_again(&own);
     faults::a_frozen_node_goes_on(&own);
     faults::a_node_is_cut_off_and_restored(&own);
+    broker::a_broker_is_reached_at_its_own_address_only(&own);
+    broker::a_broker_keeps_what_it_has(&own);
     gateway::a_write_whose_instance_went_away_is_unknown(&own);
     gateway::a_read_that_nobody_answers_can_be_tried_again(&own);
     gateway::an_instance_that_answers_with_errors_is_not_taken_out(&own);

@@ -38,7 +38,9 @@ async fn too_large(edge: &Edge, request: Request) -> Response {
 }
 
 async fn catch(edge: Edge, request: Request, next: Next) -> Response {
-    match AssertUnwindSafe(next.run(request)).catch_unwind().await {
+    // What the request leaves to workers belongs to its trace. Here and not further out: a write is a task of its own.
+    let traceparent = request.headers().get("traceparent").and_then(|value| value.to_str().ok()).map(str::to_owned);
+    match AssertUnwindSafe(magnitude_jobs::traced(traceparent, next.run(request))).catch_unwind().await {
         Ok(response) => response,
         Err(panic) => edge.shape.refuse(ApiError::internal(anyhow!("the handler panicked: {}", message(panic.as_ref())))),
     }

@@ -13,7 +13,7 @@ use super::{
     operator::{Health, Readiness},
 };
 use crate::{
-    HttpSettings, Routers, Service, ServiceSettings, Tasks,
+    HttpSettings, Roles, Routers, Service, ServiceSettings, Tasks,
     layers::{self, Edge, Shape},
     telemetry,
 };
@@ -36,9 +36,9 @@ pub struct Running {
 
 impl Running {
     /// Probes are answered from the start, requests once the service returned its routers.
-    pub async fn start<S: Service>(settings: S::Settings) -> anyhow::Result<Self> {
+    pub async fn start<S: Service>(settings: S::Settings, roles: Roles) -> anyhow::Result<Self> {
         let http = settings.http().clone();
-        Self::begin(http, |tasks| S::start(settings, tasks)).await
+        Self::begin(http, |tasks| S::start(settings, roles, tasks)).await
     }
 
     /// The same for the checker of the service's cache.

@@ -1,4 +1,4 @@
-use magnitude_chassis::Running;
+use magnitude_chassis::{Roles, Running};
 use serde_json::json;
 
 use crate::{
@@ -46,7 +46,7 @@ async fn requests_are_counted_by_their_route_and_not_by_their_path() {
 
 #[tokio::test]
 async fn a_start_that_fails_says_why() {
-    let failed = Running::start::<Tiny>(settings(&[("TINY__TASK", "fails")])).await;
+    let failed = Running::start::<Tiny>(settings(&[("TINY__TASK", "fails")]), Roles::WEB).await;
 
     assert_eq!(failed.err().unwrap().to_string(), "the start failed");
 }
@@ -56,7 +56,7 @@ async fn a_port_that_is_taken_is_named() {
     let tiny = start(&[]).await;
     let taken = tiny.public().to_string();
 
-    let failed = Running::start::<Tiny>(settings(&[("HTTP__PUBLIC", &taken)])).await;
+    let failed = Running::start::<Tiny>(settings(&[("HTTP__PUBLIC", &taken)]), Roles::WEB).await;
 
     let said = format!("{:#}", failed.err().unwrap());
     assert!(said.contains("http.public") && said.contains(&taken), "{said}");

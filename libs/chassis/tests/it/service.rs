@@ -11,7 +11,8 @@ use axum::{
     routing::{get, post},
 };
 use magnitude_chassis::{
-    ApiError, Body, Fields, HttpSettings, Json, Page, Path, Routers, Running, Service, ServiceSettings, Tasks, TelemetrySettings, load,
+    ApiError, Body, Fields, HttpSettings, Json, Page, Path, Roles, Routers, Running, Service, ServiceSettings, Tasks, TelemetrySettings,
+    load,
 };
 use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
@@ -63,7 +64,7 @@ impl Service for Tiny {
     const DEFAULTS: &'static str = DEFAULTS;
     type Settings = Settings;
 
-    async fn start(settings: Settings, tasks: Tasks) -> anyhow::Result<Routers> {
+    async fn start(settings: Settings, _: Roles, tasks: Tasks) -> anyhow::Result<Routers> {
         let stop = tasks.stop();
         match settings.tiny.task.as_str() {
             "fails" => anyhow::bail!("the start failed"),
@@ -77,6 +78,10 @@ impl Service for Tiny {
 
     async fn reshard(_: Settings, _: magnitude_sharding::reshard::Order) -> anyhow::Result<()> {
         anyhow::bail!("it has no shards")
+    }
+
+    async fn jobs(_: Settings, _: magnitude_jobs::Order) -> anyhow::Result<()> {
+        anyhow::bail!("it has no jobs")
     }
 
     async fn migrate(_: Settings) -> anyhow::Result<()> {
@@ -147,7 +152,7 @@ async fn gate(headers: axum::http::HeaderMap) -> Json<&'static str> {
 }
 
 pub async fn start(overrides: &[(&str, &str)]) -> Running {
-    Running::start::<Tiny>(settings(overrides)).await.unwrap()
+    Running::start::<Tiny>(settings(overrides), Roles::WEB).await.unwrap()
 }
 
 pub fn settings(overrides: &[(&str, &str)]) -> Settings {

@@ -1,92 +1,128 @@
-//! What the tests stand on: a cluster, a job that does as it is told, and looks at the tables.
+//! What the tests stand on: a cluster, workers, and looks at the tables.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
-};
+use std::time::Duration;
 
 use magnitude_ids::Bucket;
-use magnitude_jobs::{Enqueued, Job, JobError, Jobs, enqueue};
+use magnitude_jobs::{Enqueued, Job, Jobs, Options, Settings, enqueue, enqueue_with};
 use magnitude_kit::{Connected, TestCluster};
-use magnitude_sharding::Shards;
-use serde::{Deserialize, Serialize};
+use magnitude_sharding::{Migrations, Shards};
 use sqlx::PgPool;
-use tokio::task::JoinHandle;
+use tokio::{
+    sync::{RwLock, RwLockReadGuard, RwLockWriteGuard},
+    task::JoinHandle,
+};
 use tokio_util::sync::{CancellationToken, DropGuard};
+use uuid::Uuid;
+
+use crate::{
+    jobs::{Leave, LeaveMany, Obey, State},
+    queue::Queues,
+};
+
+pub const SERVICE: &str = "tested";
 
 pub struct Bench {
     pub connected: Connected,
     pub pool: PgPool,
-    pub runs: Runs,
-    _cluster: TestCluster,
+    pub state: State,
+    pub broker: Settings,
+    // Deletes the test's queues when nobody uses them.
+    pub queues: Queues,
+    pub cluster: TestCluster,
+    _turn: Turn,
 }
 
-/// Counts how often a job ran.
-#[derive(Clone, Default)]
-pub struct Runs(Arc<AtomicUsize>);
-
-/// A job that does as it is told.
-#[derive(Serialize, Deserialize)]
-pub enum Obey {
-    Succeed,
-    Fail,
-    /// As when the shard that it needs has no primary.
-    FindShardDown,
-    GiveUp,
-    /// Panics when it runs first.
-    PanicOnce,
-    /// Never ends when it runs first.
-    HangOnce,
+/// Tests share the broker, but for those that break it.
+#[expect(dead_code, reason = "the guards count until they are dropped")]
+enum Turn {
+    Shared(RwLockReadGuard<'static, ()>),
+    Alone(RwLockWriteGuard<'static, ()>),
 }
 
-impl Job<Runs> for Obey {
-    const KIND: &'static str = "Obey";
+static BROKER: RwLock<()> = RwLock::const_new(());
 
-    async fn run(&self, runs: &Runs) -> Result<(), JobError> {
-        let before = runs.0.fetch_add(1, Ordering::SeqCst);
-        match self {
-            Self::PanicOnce if before == 0 => panic!("told to panic"),
-            Self::HangOnce if before == 0 => std::future::pending().await,
-            Self::Succeed | Self::PanicOnce | Self::HangOnce => Ok(()),
-            Self::Fail => Err(JobError::Retry(anyhow::anyhow!("told to fail"))),
-            Self::FindShardDown => Err(magnitude_sharding::Error::Unavailable.into()),
-            Self::GiveUp => Err(JobError::GiveUp(anyhow::anyhow!("told to give up"))),
-        }
+/// A worker that ends in order with this value, or when it is told to.
+pub struct Worker {
+    stop: DropGuard,
+    running: JoinHandle<()>,
+}
+
+impl Worker {
+    /// As after SIGTERM.
+    pub async fn stop(self) {
+        drop(self.stop);
+        let ended = tokio::time::timeout(Duration::from_secs(30), self.running).await;
+        ended.expect("it drains in time").expect("it does not panic");
     }
 }
 
 impl Bench {
     pub async fn new() -> Self {
-        let cluster = TestCluster::shards(1, "jobs", || vec![magnitude_jobs::migrations()]).await;
-        Self { connected: cluster.connect().await, pool: cluster.pool(0).await, runs: Runs::default(), _cluster: cluster }
+        Self::with(Turn::Shared(BROKER.read().await)).await
+    }
+
+    /// While nobody else needs the broker.
+    pub async fn alone() -> Self {
+        Self::with(Turn::Alone(BROKER.write().await)).await
+    }
+
+    async fn with(turn: Turn) -> Self {
+        let cluster = TestCluster::shards(1, "jobs", migrations).await;
+        let connected = cluster.connect().await;
+        let broker = cluster.broker();
+        Self {
+            pool: cluster.pool(0).await,
+            state: State::new(),
+            queues: Queues::new(broker.clone()),
+            connected,
+            broker,
+            cluster,
+            _turn: turn,
+        }
     }
 
     pub fn shards(&self) -> &Shards {
         &self.connected.shards
     }
 
-    /// A committed write with this job.
-    pub async fn enqueue(&self, job: Obey) -> Enqueued<Obey> {
-        self.enqueue_as(Obey::KIND, job).await
+    pub fn work(&self) -> Worker {
+        self.work_with(self.broker.clone())
     }
 
-    pub async fn enqueue_as(&self, kind: &'static str, job: Obey) -> Enqueued<Obey> {
+    pub fn work_with(&self, settings: Settings) -> Worker {
+        self.start(jobs(), settings)
+    }
+
+    pub fn start(&self, jobs: Jobs<State>, settings: Settings) -> Worker {
+        let stop = CancellationToken::new();
+        let running = tokio::spawn(jobs.work(self.shards().clone(), self.state.clone(), settings, stop.clone()));
+        Worker { stop: stop.drop_guard(), running }
+    }
+
+    /// A worker makes the queues and ends.
+    pub async fn make_queues(&self) {
+        let worker = self.work();
+        self.queues.consumed_by(1).await;
+        worker.stop().await;
+    }
+
+    /// A committed write with a job that nobody runs inline.
+    pub async fn submit<J: Job>(&self, job: &J) -> Uuid {
+        self.submit_with(job, Options::default()).await.expect("it has no unique key")
+    }
+
+    pub async fn submit_with<J: Job>(&self, job: &J, options: Options) -> Option<Uuid> {
         let mut write = self.shards().write(bucket()).await.unwrap();
-        let enqueued = enqueue(&mut write, kind, job).await.unwrap();
+        let id = enqueue_with(&mut write, job, options).await.unwrap();
+        write.commit().await.unwrap();
+        id
+    }
+
+    pub async fn enqueue<J: Job>(&self, job: J) -> Enqueued<J> {
+        let mut write = self.shards().write(bucket()).await.unwrap();
+        let enqueued = enqueue(&mut write, job).await.unwrap();
         write.commit().await.unwrap();
         enqueued
-    }
-
-    /// A sweeper that runs while the guard lives.
-    pub fn sweep(&self) -> DropGuard {
-        let stop = CancellationToken::new();
-        self.sweep_until(stop.clone());
-        stop.drop_guard()
-    }
-
-    /// A sweeper that can be killed.
-    pub fn sweep_until(&self, stop: CancellationToken) -> JoinHandle<()> {
-        tokio::spawn(Jobs::new().register::<Obey>().sweep(self.shards().clone(), self.runs.clone(), stop))
     }
 
     /// Changes the waiting rows past the lib.
@@ -95,8 +131,16 @@ impl Bench {
         sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&self.pool).await.unwrap();
     }
 
+    pub async fn count(&self, sql: &'static str) -> i64 {
+        sqlx::query_scalar(sql).fetch_one(&self.pool).await.unwrap()
+    }
+
     pub async fn waiting(&self) -> i64 {
-        sqlx::query_scalar("select count(*) from jobs.jobs").fetch_one(&self.pool).await.unwrap()
+        self.count("select count(*) from jobs.jobs").await
+    }
+
+    pub async fn effects(&self) -> i64 {
+        self.count("select count(*) from effects").await
     }
 
     /// The reasons of the jobs that were parked.
@@ -105,10 +149,12 @@ impl Bench {
     }
 }
 
-impl Runs {
-    pub fn count(&self) -> usize {
-        self.0.load(Ordering::SeqCst)
-    }
+pub fn migrations() -> Vec<Migrations> {
+    vec![magnitude_jobs::migrations(), Migrations::new("effects", sqlx::migrate!("tests/it/migrations"))]
+}
+
+pub fn jobs() -> Jobs<State> {
+    Jobs::new(SERVICE).register::<Obey>().register::<Leave>().register::<LeaveMany>()
 }
 
 pub fn bucket() -> Bucket {

@@ -1,4 +1,4 @@
-use magnitude_jobs::{Job, JobError};
+use magnitude_jobs::{Context, Job, JobError};
 use magnitude_session::TokenHash;
 use serde::{Deserialize, Serialize};
 
@@ -10,10 +10,11 @@ pub struct EndSessions {
     pub hashes: Vec<TokenHash>,
 }
 
-impl Job<App> for EndSessions {
+impl Job for EndSessions {
+    type State = App;
     const KIND: &'static str = "end_sessions";
 
-    async fn run(&self, app: &App) -> Result<(), JobError> {
+    async fn run(&self, app: &App, _: &Context) -> Result<(), JobError> {
         app.sessions.revoke(&self.hashes).await.map_err(JobError::Wait)
     }
 }

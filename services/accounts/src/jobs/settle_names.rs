@@ -1,5 +1,5 @@
 use magnitude_ids::Id;
-use magnitude_jobs::{Job, JobError};
+use magnitude_jobs::{Context, Job, JobError};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -20,10 +20,11 @@ pub struct SettleNames {
     pub left: Vec<Name>,
 }
 
-impl Job<App> for SettleNames {
+impl Job for SettleNames {
+    type State = App;
     const KIND: &'static str = "settle_names";
 
-    async fn run(&self, app: &App) -> Result<(), JobError> {
+    async fn run(&self, app: &App, _: &Context) -> Result<(), JobError> {
         for name in &self.taken {
             names::confirm(app, name, self.user, self.write_id).await?;
         }

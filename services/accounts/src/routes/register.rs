@@ -8,7 +8,7 @@ use axum::{
 use magnitude_chassis::{ApiError, Body, Idempotency, Json};
 use magnitude_contract::accounts::UserBody;
 use magnitude_ids::{Bucket, Id};
-use magnitude_jobs::{Job, enqueue, record_voids, run_now};
+use magnitude_jobs::{enqueue, record_voids, run_now};
 use magnitude_sharding::{Error, WriteId};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
@@ -109,7 +109,7 @@ async fn insert(
     }
     let begun = sessions::begin(app, &mut write, user.id, headers).await?;
     let settle = SettleNames { user: user.id, write_id: claim.write_id, version: claim.version, taken: taken.to_vec(), left: Vec::new() };
-    let settle = enqueue(&mut write, SettleNames::KIND, settle).await?;
+    let settle = enqueue(&mut write, settle).await?;
     let voids = keyspaces::voids(user.id, user.version);
     record_voids(&mut write, &voids).await?;
     let committed = write.commit().await?;

@@ -2,7 +2,7 @@ use axum::{extract::State, http::StatusCode};
 use magnitude_chassis::{ApiError, Idempotency, Json, Path};
 use magnitude_contract::Timestamp;
 use magnitude_ids::Id;
-use magnitude_jobs::{Job, enqueue, run_now};
+use magnitude_jobs::{enqueue, run_now};
 use magnitude_session::{Session, SignedIn};
 use serde::Serialize;
 
@@ -65,7 +65,7 @@ async fn end(app: &App, session: &Session, ended: Id) -> Result<bool, ApiError> 
     if hashes.is_empty() {
         return Ok(false);
     }
-    let job = enqueue(&mut write, EndSessions::KIND, EndSessions { hashes }).await?;
+    let job = enqueue(&mut write, EndSessions { hashes }).await?;
     let committed = write.commit().await?;
     app.cache.wrote(&committed, &[]).await;
     run_now(&app.shards, app, job).await;

@@ -3,7 +3,7 @@ use std::time::Duration;
 use axum::extract::State;
 use magnitude_chassis::{ApiError, Body, Json, Patch};
 use magnitude_contract::accounts::UserAnswer;
-use magnitude_jobs::{Job, enqueue, record_voids, run_now};
+use magnitude_jobs::{enqueue, record_voids, run_now};
 use magnitude_session::{Session, SignedIn};
 use magnitude_sharding::Freshness;
 use uuid::Uuid;
@@ -144,9 +144,9 @@ async fn write(
     }
     store::users::update(&mut write, new).await?;
     let hashes = if ends_sessions { store::sessions::revoke_others(&mut write, old.id, session.id).await? } else { Vec::new() };
-    let end = if hashes.is_empty() { None } else { Some(enqueue(&mut write, EndSessions::KIND, EndSessions { hashes }).await?) };
+    let end = if hashes.is_empty() { None } else { Some(enqueue(&mut write, EndSessions { hashes }).await?) };
     let settle = SettleNames { user: old.id, write_id: claim.write_id, version: new.version, taken: taken.to_vec(), left: left.to_vec() };
-    let settle = enqueue(&mut write, SettleNames::KIND, settle).await?;
+    let settle = enqueue(&mut write, settle).await?;
     let voids = keyspaces::voids(new.id, new.version);
     record_voids(&mut write, &voids).await?;
     let committed = write.commit().await?;

@@ -6,7 +6,7 @@ use magnitude_accounts::{
     Accounts, App, Settings, migrations,
     settings::{Passwords, SessionLife, SignIn},
 };
-use magnitude_chassis::{HttpSettings, Running, TelemetrySettings};
+use magnitude_chassis::{HttpSettings, Roles, Running, TelemetrySettings};
 use magnitude_contract::accounts::AccountsClient;
 use magnitude_kit::{Connected, TestCluster, eventually};
 use reqwest::{Method, RequestBuilder, StatusCode};
@@ -113,7 +113,7 @@ impl Deref for TestApp {
 
 impl Instance {
     pub async fn start(settings: Settings) -> Self {
-        Self { running: Running::start::<Accounts>(settings).await.expect("the service starts"), http: reqwest::Client::new() }
+        Self { running: Running::start::<Accounts>(settings, Roles::BOTH).await.expect("the service starts"), http: reqwest::Client::new() }
     }
 
     /// A request below `/api`, to be changed and sent.
@@ -205,6 +205,8 @@ fn settings(cluster: &TestCluster, passwords: Passwords) -> Settings {
         cache: cluster.cache(),
         sessions: cluster.sessions(),
         limits: magnitude_limit::Settings { instances: 1, factor: 1.0, writes_per_user: UNLIMITED, writes_per_address: UNLIMITED },
+        // Nobody carries jobs here: the worker runs what is due itself.
+        broker: magnitude_jobs::Settings { nodes: vec![], ..cluster.broker() },
         // Nobody is there: who follows whom is not asked here.
         internal: magnitude_contract::Settings { url: "http://127.0.0.1:9".to_owned(), timeout_ms: 1_000 },
         passwords,

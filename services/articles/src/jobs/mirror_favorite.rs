@@ -1,5 +1,6 @@
 use magnitude_ids::Id;
-use magnitude_jobs::{Job, JobError, record_voids};
+use magnitude_jobs::{Context, Job, JobError, record_voids};
+use magnitude_sharding::Error;
 use serde::{Deserialize, Serialize};
 
 use crate::{App, keyspaces, store};
@@ -14,10 +15,17 @@ pub struct MirrorFavorite {
     pub version: i64,
 }
 
-impl Job<App> for MirrorFavorite {
+impl Job for MirrorFavorite {
+    type State = App;
     const KIND: &'static str = "mirror_favorite";
 
-    async fn run(&self, app: &App) -> Result<(), JobError> {
+    async fn run(&self, app: &App, _: &Context) -> Result<(), JobError> {
+        Ok(self.apply(app).await?)
+    }
+}
+
+impl MirrorFavorite {
+    pub async fn apply(&self, app: &App) -> Result<(), Error> {
         let mut write = app.shards.write(self.user.bucket()).await?;
         store::favorites::mirror(&mut write, self.user, self.article, self.active, self.version).await?;
         let voids = [keyspaces::favorited_by(self.user).void()];

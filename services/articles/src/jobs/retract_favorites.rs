@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use futures_util::future::try_join_all;
 use magnitude_ids::{Bucket, Id};
-use magnitude_jobs::{Enqueued, Job, JobError, enqueue, record_voids};
+use magnitude_jobs::{Context, Enqueued, Job, JobError, enqueue, record_voids};
 use magnitude_sharding::{Error, Write};
 use serde::{Deserialize, Serialize};
 
@@ -11,7 +11,7 @@ use crate::{App, keyspaces, store};
 /// How many favorites one job retracts: far less than what it has time for.
 const CHUNK: usize = 500;
 /// How many chunks a request retracts itself, so that it ends in time: a reader of `?favorited=` does not see a deleted
-/// article of at most a thousand favorites; of one with more, some readers do until the sweeper has come to their chunk.
+/// article of at most a thousand favorites; of one with more, some readers do until a worker has come to their chunk.
 const INLINE: usize = 2;
 /// How many buckets are written at once.
 const AT_ONCE: usize = 8;
@@ -31,7 +31,7 @@ impl RetractFavorites {
     pub async fn enqueue_all(write: &mut Write, article: Id, favorites: &[(Id, i64)]) -> Result<Vec<Enqueued<Self>>, Error> {
         let mut inline = Vec::with_capacity(INLINE);
         for favorites in favorites.chunks(CHUNK) {
-            let chunk = enqueue(write, Self::KIND, Self { article, favorites: favorites.to_vec() }).await?;
+            let chunk = enqueue(write, Self { article, favorites: favorites.to_vec() }).await?;
             if inline.len() < INLINE {
                 inline.push(chunk);
             }
@@ -40,10 +40,17 @@ impl RetractFavorites {
     }
 }
 
-impl Job<App> for RetractFavorites {
+impl Job for RetractFavorites {
+    type State = App;
     const KIND: &'static str = "retract_favorites";
 
-    async fn run(&self, app: &App) -> Result<(), JobError> {
+    async fn run(&self, app: &App, _: &Context) -> Result<(), JobError> {
+        Ok(self.apply(app).await?)
+    }
+}
+
+impl RetractFavorites {
+    pub async fn apply(&self, app: &App) -> Result<(), Error> {
         let mut by_bucket: BTreeMap<Bucket, Vec<(Id, i64)>> = BTreeMap::new();
         for (user, version) in &self.favorites {
             by_bucket.entry(user.bucket()).or_default().push((*user, *version));

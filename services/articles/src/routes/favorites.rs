@@ -5,7 +5,7 @@ use axum::{
 use magnitude_chassis::{ApiError, Idempotency, Json, answer};
 use magnitude_contract::articles::ArticleAnswer;
 use magnitude_ids::Id;
-use magnitude_jobs::{Job, JobError, enqueue, run_now};
+use magnitude_jobs::{enqueue, run_now};
 use magnitude_session::{Session, SignedIn};
 use magnitude_sharding::{Begun, WriteId};
 
@@ -58,7 +58,7 @@ async fn set(app: &App, session: &Session, article: &Article, active: bool, id: 
     write.keep_answer(200, &to_json(&body)).await?;
     if let Some(version) = version {
         let mirror = MirrorFavorite { user, article: article_id, active, version };
-        let mirror = enqueue(&mut write, MirrorFavorite::KIND, mirror).await?;
+        let mirror = enqueue(&mut write, mirror).await?;
         commit(app, write, &favorite_voids(article_id, user, version)).await?;
         run_now(&app.shards, app, mirror).await;
     } else {
@@ -74,8 +74,8 @@ async fn mirror_again(app: &App, article: Id, user: Id) -> Result<(), ApiError> 
     let Some((active, version)) = store::favorites::find(&app.shards, article, user).await? else { return Ok(()) };
     tell_again(app, article.bucket(), &favorite_voids(article, user, version)).await?;
     let mirror = MirrorFavorite { user, article, active, version };
-    if let Err(JobError::Retry(error) | JobError::GiveUp(error)) = mirror.run(app).await {
-        tracing::warn!(error = %format_args!("{error:#}"), "a favorite was not mirrored again");
+    if let Err(error) = mirror.apply(app).await {
+        tracing::warn!(error = %format_args!("{:#}", anyhow::Error::from(error)), "a favorite was not mirrored again");
     }
     Ok(())
 }

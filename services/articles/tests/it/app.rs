@@ -2,7 +2,7 @@
 
 use magnitude_articles::{App, Articles, Settings, migrations, settings::Bench};
 use magnitude_cache::Cache;
-use magnitude_chassis::{HttpSettings, Running, TelemetrySettings};
+use magnitude_chassis::{HttpSettings, Roles, Running, TelemetrySettings};
 use magnitude_contract::accounts::PROFILE;
 use magnitude_ids::Id;
 use magnitude_kit::{Connected, Proxy, TestCluster};
@@ -42,7 +42,7 @@ impl TestApp {
         let profiles = others.cache_profiles(&settings.cache, connected.shards.clone(), &[&ann, &bob]).await;
         let cache = Proxy::to(&settings.cache.nodes[0]).await.expect("a port is free");
         settings.cache.nodes = vec![cache.address()];
-        let running = Running::start::<Articles>(settings).await.expect("the service starts");
+        let running = Running::start::<Articles>(settings, Roles::BOTH).await.expect("the service starts");
         Self { ann, bob, others, profiles, cache, app, running, http: reqwest::Client::new(), _connected: connected, cluster }
     }
 
@@ -159,6 +159,8 @@ fn settings(cluster: &TestCluster, internal: String) -> Settings {
         cache: cluster.cache(),
         sessions: cluster.sessions(),
         limits: magnitude_limit::Settings { instances: 1, factor: 1.0, writes_per_user: UNLIMITED, writes_per_address: UNLIMITED },
+        // Nobody carries jobs here: the worker runs what is due itself.
+        broker: magnitude_jobs::Settings { nodes: vec![], ..cluster.broker() },
         internal: magnitude_contract::Settings { url: internal, timeout_ms: 5_000 },
         bench: Bench { constants: false },
     }

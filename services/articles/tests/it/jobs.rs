@@ -7,7 +7,7 @@ use magnitude_articles::{
     store::{self, lists::Window},
 };
 use magnitude_ids::{Bucket, Id};
-use magnitude_jobs::{Job, enqueue, record_voids};
+use magnitude_jobs::{enqueue, record_voids};
 use magnitude_kit::eventually;
 use magnitude_sharding::Freshness;
 use reqwest::StatusCode;
@@ -23,7 +23,7 @@ async fn favorite_and_crash(test: &TestApp, article: Id) -> MirrorFavorite {
     let mut write = test.shards().write(article.bucket()).await.unwrap();
     let version = store::favorites::set(&mut write, article, user, true).await.unwrap().unwrap();
     let job = || MirrorFavorite { user, article, active: true, version };
-    drop(enqueue(&mut write, MirrorFavorite::KIND, job()).await.unwrap());
+    drop(enqueue(&mut write, job()).await.unwrap());
     write.commit().await.unwrap();
     job()
 }
@@ -81,15 +81,15 @@ async fn running_a_job_twice_is_safe() {
     let retract = RetractFavorites { article, favorites: vec![(mirrored.user, mirrored.version)] };
 
     for _ in 0..2 {
-        mirrored.run(&test.app).await.unwrap();
+        mirrored.apply(&test.app).await.unwrap();
         assert_eq!(test.list("favorited=bob").await, (vec![slug.clone()], 1));
     }
     for _ in 0..2 {
-        retract.run(&test.app).await.unwrap();
+        retract.apply(&test.app).await.unwrap();
         assert_eq!(test.list("favorited=bob").await, (vec![], 0));
     }
     // Late: what it tells is older than what is known.
-    mirrored.run(&test.app).await.unwrap();
+    mirrored.apply(&test.app).await.unwrap();
     assert_eq!(test.list("favorited=bob").await, (vec![], 0));
 }
 
@@ -125,7 +125,7 @@ async fn a_much_favorited_article_leaves_nothing_when_it_is_deleted() {
 
     assert_eq!(status, StatusCode::NO_CONTENT);
     assert!(test.count(ACTIVE).await <= many - 1_000, "the first thousand are retracted by the request");
-    eventually("the sweeper retracts the rest", async || test.count(ACTIVE).await == 0).await;
+    eventually("a worker retracts the rest", async || test.count(ACTIVE).await == 0).await;
     assert_eq!(test.count("select sum(articles)::bigint from favoriters").await, 0);
 }
 

@@ -1,5 +1,6 @@
 use magnitude_ids::Id;
-use magnitude_jobs::{Job, JobError};
+use magnitude_jobs::{Context, Job, JobError};
+use magnitude_sharding::Error;
 use serde::{Deserialize, Serialize};
 
 use crate::{App, store::mirror};
@@ -14,10 +15,17 @@ pub struct MirrorFollow {
     pub version: i64,
 }
 
-impl Job<App> for MirrorFollow {
+impl Job for MirrorFollow {
+    type State = App;
     const KIND: &'static str = "MirrorFollow";
 
-    async fn run(&self, app: &App) -> Result<(), JobError> {
-        Ok(mirror::apply(&app.shards, self.follower, self.followee, self.active, self.version).await?)
+    async fn run(&self, app: &App, _: &Context) -> Result<(), JobError> {
+        Ok(self.apply(app).await?)
+    }
+}
+
+impl MirrorFollow {
+    pub async fn apply(&self, app: &App) -> Result<(), Error> {
+        mirror::apply(&app.shards, self.follower, self.followee, self.active, self.version).await
     }
 }

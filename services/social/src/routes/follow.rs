@@ -8,7 +8,7 @@ use axum::{
 use magnitude_chassis::{ApiError, Idempotency, Path, answer};
 use magnitude_contract::accounts::{Profile, ProfileAnswer, ProfileBody};
 use magnitude_ids::Id;
-use magnitude_jobs::{Job, JobError, enqueue, record_voids, run_now};
+use magnitude_jobs::{enqueue, record_voids, run_now};
 use magnitude_session::SignedIn;
 use magnitude_sharding::{Answer, Begun, Committed, Error, WriteId};
 
@@ -60,7 +60,7 @@ async fn change(app: &App, follower: Id, followee: Arc<Profile>, active: bool, i
     if let Some(version) = version {
         // The truth and the job of its mirror, in one transaction.
         let mirror = MirrorFollow { follower, followee: followee.id, active, version };
-        let mirror = enqueue(&mut write, MirrorFollow::KIND, mirror).await?;
+        let mirror = enqueue(&mut write, mirror).await?;
         let voids = keyspaces::voids(follower, followee.id, version);
         record_voids(&mut write, &voids).await?;
         app.cache.wrote(&write.commit().await?, &voids).await;
@@ -83,8 +83,8 @@ async fn tell_again(app: &App, follower: Id, followee: Id) -> Result<(), Error> 
     // The one that did it may have died before it mirrored it, and its job makes that good only a second later. Behind a mirror that
     // fails here stands that job still.
     let mirror = MirrorFollow { follower, followee, active, version };
-    if let Err(JobError::Retry(error) | JobError::GiveUp(error)) = mirror.run(app).await {
-        tracing::warn!(error = %format_args!("{error:#}"), "a follow was not mirrored again");
+    if let Err(error) = mirror.apply(app).await {
+        tracing::warn!(error = %format_args!("{:#}", anyhow::Error::from(error)), "a follow was not mirrored again");
     }
     Ok(())
 }

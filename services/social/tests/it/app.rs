@@ -1,6 +1,6 @@
 //! The service in this process, on free ports, and a client of it.
 
-use magnitude_chassis::{HttpSettings, Running, TelemetrySettings};
+use magnitude_chassis::{HttpSettings, Roles, Running, TelemetrySettings};
 use magnitude_contract::social::SocialClient;
 use magnitude_kit::TestCluster;
 use magnitude_social::{Settings, Social};
@@ -27,7 +27,7 @@ impl TestApp {
         let cluster = TestCluster::shards(2, "social", magnitude_social::migrations).await;
         let (ann, bob) = (User::new("ann", 7), User::new("bob", 3000));
         let (url, accounts) = accounts::serve(&[ann.clone(), bob.clone()]).await;
-        let running = Running::start::<Social>(settings(&cluster, url)).await.expect("the service starts");
+        let running = Running::start::<Social>(settings(&cluster, url), Roles::BOTH).await.expect("the service starts");
         let social = magnitude_contract::Settings { url: format!("http://{}", running.operator()), timeout_ms: 5_000 };
         Self { ann, bob, social: SocialClient::new(&social).unwrap(), running, http: reqwest::Client::new(), accounts, cluster }
     }
@@ -95,6 +95,8 @@ fn settings(cluster: &TestCluster, accounts: String) -> Settings {
         cache: cluster.cache(),
         sessions: cluster.sessions(),
         limits: magnitude_limit::Settings { instances: 1, factor: 1.0, writes_per_user: UNLIMITED, writes_per_address: UNLIMITED },
+        // Nobody carries jobs here: the worker runs what is due itself.
+        broker: magnitude_jobs::Settings { nodes: vec![], ..cluster.broker() },
         internal: magnitude_contract::Settings { url: accounts, timeout_ms: 5_000 },
     }
 }

@@ -1,7 +1,7 @@
 use futures_util::future::join_all;
 use magnitude_cache::Cache;
 use magnitude_ids::Id;
-use magnitude_jobs::{Job, enqueue};
+use magnitude_jobs::enqueue;
 use magnitude_kit::{Connected, eventually};
 use magnitude_sharding::{Begun, Freshness, Shards, Stamp, WriteId};
 use magnitude_social::{
@@ -37,7 +37,7 @@ async fn a_crash_before_the_mirror_is_made_good() {
     let version = follows::set(&mut write, follower, followee, true).await.unwrap().unwrap();
     let job = MirrorFollow { follower, followee, active: true, version };
     // Nobody runs it: as if the process had died here.
-    drop(enqueue(&mut write, MirrorFollow::KIND, job).await.unwrap());
+    drop(enqueue(&mut write, job).await.unwrap());
     write.commit().await.unwrap();
 
     eventually("the mirror shows it", async || app.rows().await == [Some((true, 1)), Some((true, 1))]).await;

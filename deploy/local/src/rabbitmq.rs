@@ -1,0 +1,143 @@
+//! RabbitMQ: carries jobs to workers.
+
+use std::fs;
+use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
+
+use anyhow::{Context, Result};
+
+use crate::block::Block;
+use crate::life::find_program;
+use crate::process::{orphans, poll};
+use crate::program::Program;
+use crate::stack::Stack;
+use crate::topology::{Kind, Node};
+
+/// Its user, its vhost, and the name of its password.
+pub const RABBITMQ: &str = "magnitude";
+/// By it nodes and `rabbitmqctl` know each other.
+pub const COOKIE: &str = "erlang-cookie";
+
+/// The one in sbin insists on its own user.
+const SERVER: &str = "/usr/lib/rabbitmq/bin/rabbitmq-server";
+const CONTROL: &str = "/usr/lib/rabbitmq/bin/rabbitmqctl";
+/// Below the ports that the kernel gives to clients, one a block: epmd also listens on 127.0.0.1, where all stacks meet.
+const EPMD_PORTS: u32 = 12_000;
+const DISTRIBUTION: u16 = 25_672;
+const EPMD_BOUND: std::time::Duration = std::time::Duration::from_secs(10);
+
+impl Stack {
+    pub(crate) fn rabbitmq_program(&self, node: &Node) -> Result<Program> {
+        let data = self.data(&node.name);
+        fs::create_dir_all(&data)?;
+        let values = [
+            ("address", node.address.ip().to_string()),
+            ("vhost", RABBITMQ.into()),
+            ("user", RABBITMQ.into()),
+            ("password", self.secret(RABBITMQ)?),
+        ];
+        let config = self.render("rabbitmq/rabbitmq.conf", &values.each_ref().map(|(name, value)| (*name, value.as_str())))?;
+        let file = self.folder.join("run").join(format!("{}.conf", node.name));
+        crate::files::write(&file, config.as_bytes(), 0o600)?;
+        // It is read from HOME, by root too, and only if nobody else can.
+        crate::files::write(&data.join(".erlang.cookie"), self.secret(COOKIE)?.as_bytes(), 0o400)?;
+        let mut env = self.erlang_env(node);
+        let place = |name: &str| data.join(name).display().to_string();
+        env.extend([
+            // Without the shell in between: a signal reaches the server, which stops in order.
+            ("RUNNING_UNDER_SYSTEMD", "true".into()),
+            ("RABBITMQ_CONFIG_FILE", file.display().to_string()),
+            ("RABBITMQ_CONF_ENV_FILE", "/dev/null".into()),
+            ("RABBITMQ_MNESIA_BASE", place("mnesia")),
+            ("RABBITMQ_LOG_BASE", place("log")),
+            ("RABBITMQ_LOGS", "-".into()),
+            ("RABBITMQ_GENERATED_CONFIG_DIR", place("config")),
+            ("RABBITMQ_FEATURE_FLAGS_FILE", place("feature_flags")),
+            ("RABBITMQ_ENABLED_PLUGINS_FILE", place("enabled_plugins")),
+            ("RABBITMQ_PID_FILE", place("pid")),
+            ("RABBITMQ_NODE_IP_ADDRESS", node.address.ip().to_string()),
+            ("RABBITMQ_NODE_PORT", node.address.port().to_string()),
+            ("RABBITMQ_DIST_PORT", DISTRIBUTION.to_string()),
+            // Nobody else on this machine is to reach the nodes' own line.
+            ("RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS", format!("+S 2:2 -kernel inet_dist_use_interface {}", tuple(node.address.ip()))),
+        ]);
+        let env = env.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        Ok(Program { path: SERVER.into(), config, cwd: data, env, ..Program::default() })
+    }
+
+    /// epmd tells nodes each other's ports. One serves all brokers of the stack and outlives them, so it is no part of a node; `down` finds
+    /// it by its folder.
+    pub(crate) fn start_epmd(&self, node: &Node) -> Result<()> {
+        let _lock = self.lock_node("epmd")?;
+        let (cwd, known) = (self.data("epmd"), ["epmd".to_owned()]);
+        fs::create_dir_all(&cwd)?;
+        if !orphans(&cwd, &known).is_empty() {
+            return Ok(());
+        }
+        let env = self.erlang_env(node).into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        let path = find_program("epmd").context("RabbitMQ is missing: run deploy/local/install.sh")?;
+        Program { path, env, cwd, log: self.log_file("epmd"), ..Program::default() }.spawn()?;
+        let address = SocketAddr::new(node.address.ip(), epmd_port(self.state.block));
+        poll(EPMD_BOUND, || crate::probe::listens(address)).then_some(()).with_context(|| format!("epmd does not listen on {address}"))
+    }
+
+    /// A command for `rabbitmqctl` about one broker, to be run; each costs a second of a core.
+    pub fn rabbitmqctl(&self, node: &str, arguments: &[&str]) -> Result<()> {
+        let node = self.node(node)?;
+        let mut command = std::process::Command::new(CONTROL);
+        command.env("HOME", self.data(&node.name)).envs(self.erlang_env(&node)).args(["--longnames", "--node", &erlang_name(&node)]);
+        command.env("RABBITMQ_CONF_ENV_FILE", "/dev/null").env("LANG", "C.UTF-8").args(arguments);
+        crate::command::run(&mut command, "rabbitmqctl", std::time::Duration::from_mins(1))
+    }
+
+    pub(crate) fn broker_addresses(&self) -> Vec<String> {
+        self.group(Kind::Broker, "rabbitmq").iter().map(|node| node.address.to_string()).collect()
+    }
+
+    /// The same for all programs that speak with the node.
+    fn erlang_env(&self, node: &Node) -> Vec<(&'static str, String)> {
+        let brokers = self.group(Kind::Broker, "rabbitmq");
+        let addresses: Vec<String> = brokers.iter().map(|node| node.address.ip().to_string()).collect();
+        vec![
+            ("RABBITMQ_NODENAME", erlang_name(node)),
+            ("RABBITMQ_USE_LONGNAME", "true".into()),
+            ("ERL_EPMD_ADDRESS", addresses.join(",")),
+            ("ERL_EPMD_PORT", epmd_port(self.state.block).to_string()),
+        ]
+    }
+}
+
+/// Whether it knows its user: the port listens before that.
+pub fn ready(node: &Node, password: &str) -> bool {
+    crate::probe::amqp_signs_in(node.address, RABBITMQ, password)
+}
+
+/// With its address as host, so that two stacks' nodes have two names and each finds its own.
+fn erlang_name(node: &Node) -> String {
+    format!("{}@{}", node.name, node.address.ip())
+}
+
+fn epmd_port(block: Block) -> u16 {
+    // Of 64 times 256 blocks, so it stays below 32768.
+    u16::try_from(EPMD_PORTS + block.number() % (64 * 256)).unwrap_or(u16::MAX)
+}
+
+fn tuple(address: IpAddr) -> String {
+    format!("{{{}}}", address.to_string().replace('.', ","))
+}
+
+/// Whether the server is on this machine.
+pub fn installed() -> bool {
+    Path::new(SERVER).exists()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_block_has_an_epmd_port_of_its_own() {
+        assert_eq!(epmd_port(Block { a: 64, b: 0 }), 12_000);
+        assert_eq!(epmd_port(Block { a: 127, b: 255 }), 28_383);
+    }
+}
