@@ -21,9 +21,12 @@ pub const COOKIE: &str = "erlang-cookie";
 /// The one in sbin insists on its own user.
 const SERVER: &str = "/usr/lib/rabbitmq/bin/rabbitmq-server";
 const CONTROL: &str = "/usr/lib/rabbitmq/bin/rabbitmqctl";
-/// Below the ports that the kernel gives to clients, one a block: epmd also listens on 127.0.0.1, where all stacks meet.
-const EPMD_PORTS: u32 = 12_000;
-const DISTRIBUTION: u16 = 25_672;
+/// Below the ports that the kernel gives to clients, some a block: epmd also listens on 127.0.0.1, and a broker starts only if the port of its
+/// own line is free on every address, so all stacks of a machine meet here. Two whose blocks are 5000 apart do not run at once.
+const PORTS: u32 = 12_000;
+const BLOCKS: u32 = 5_000;
+/// epmd, and the lines of three brokers.
+const PORTS_OF_A_BLOCK: u32 = 4;
 const EPMD_BOUND: std::time::Duration = std::time::Duration::from_secs(10);
 
 impl Stack {
@@ -57,7 +60,7 @@ impl Stack {
             ("RABBITMQ_PID_FILE", place("pid")),
             ("RABBITMQ_NODE_IP_ADDRESS", node.address.ip().to_string()),
             ("RABBITMQ_NODE_PORT", node.address.port().to_string()),
-            ("RABBITMQ_DIST_PORT", DISTRIBUTION.to_string()),
+            ("RABBITMQ_DIST_PORT", self.distribution_port(node)?.to_string()),
             // Nobody else on this machine is to reach the nodes' own line.
             ("RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS", format!("+S 2:2 -kernel inet_dist_use_interface {}", tuple(node.address.ip()))),
         ]);
@@ -94,6 +97,13 @@ impl Stack {
         self.group(Kind::Broker, "rabbitmq").iter().map(|node| node.address.to_string()).collect()
     }
 
+    /// Where the brokers of the stack speak with each other.
+    fn distribution_port(&self, node: &Node) -> Result<u16> {
+        let brokers = self.group(Kind::Broker, "rabbitmq");
+        let index = brokers.iter().position(|broker| broker.name == node.name).context("it is no broker of this stack")?;
+        Ok(epmd_port(self.state.block) + 1 + u16::try_from(index)?)
+    }
+
     /// The same for all programs that speak with the node.
     fn erlang_env(&self, node: &Node) -> Vec<(&'static str, String)> {
         let brokers = self.group(Kind::Broker, "rabbitmq");
@@ -118,8 +128,7 @@ fn erlang_name(node: &Node) -> String {
 }
 
 fn epmd_port(block: Block) -> u16 {
-    // Of 64 times 256 blocks, so it stays below 32768.
-    u16::try_from(EPMD_PORTS + block.number() % (64 * 256)).unwrap_or(u16::MAX)
+    u16::try_from(PORTS + PORTS_OF_A_BLOCK * (block.number() % BLOCKS)).unwrap_or(u16::MAX)
 }
 
 fn tuple(address: IpAddr) -> String {
@@ -136,8 +145,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_block_has_an_epmd_port_of_its_own() {
-        assert_eq!(epmd_port(Block { a: 64, b: 0 }), 12_000);
-        assert_eq!(epmd_port(Block { a: 127, b: 255 }), 28_383);
+    fn blocks_have_ports_of_their_own_below_those_of_clients() {
+        let (first, next) = (Block { a: 64, b: 0 }, Block { a: 64, b: 1 });
+        assert_eq!(u32::from(epmd_port(first)) + PORTS_OF_A_BLOCK, u32::from(epmd_port(next)));
+        for a in 64..128 {
+            assert!((12_000..32_765).contains(&epmd_port(Block { a, b: 255 })));
+        }
     }
 }
