@@ -26,7 +26,7 @@ mod work;
 mod worker;
 
 pub use command::{Order, command};
-pub use context::Context;
+pub use context::{Context, once};
 pub use cursor::{Event, follow};
 pub use enqueue::{Enqueued, Options, enqueue, enqueue_with, run_now, submit};
 pub use events::{VOID, record, record_voids};

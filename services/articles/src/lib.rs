@@ -164,5 +164,5 @@ pub fn migrations() -> Vec<Migrations> {
 }
 
 fn jobs() -> Jobs<App> {
-    Jobs::new(Articles::NAME).register::<jobs::MirrorFavorite>().register::<jobs::RetractFavorites>()
+    Jobs::new(Articles::NAME).register::<jobs::MirrorFavorite>().register::<jobs::RetractFavorites>().register::<jobs::Notify>()
 }

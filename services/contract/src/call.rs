@@ -47,7 +47,7 @@ impl Caller {
         Ok(Self { http, url: settings.url.trim_end_matches('/').into() })
     }
 
-    /// Internal calls only read, so one that could not connect, or lost its kept connection, is sent once more.
+    /// Internal calls only read or may be repeated, so one that could not connect, or lost its kept connection, is sent once more.
     pub async fn post<A: DeserializeOwned>(&self, path: &'static str, body: &impl Serialize) -> Result<A, CallError> {
         match self.try_post(path, body).await {
             Err(CallError::Call { source, .. }) if source.is_connect() || source.is_request() && !source.is_timeout() => {

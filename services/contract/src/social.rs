@@ -8,15 +8,80 @@ use std::{
 use magnitude_cache::{Cache, Keyspace};
 use magnitude_ids::{Bucket, Id};
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::{
-    CallError, Settings,
+    CallError, Settings, Timestamp,
+    accounts::ProfileBody,
     call::{BATCH, Caller},
     keyspace,
 };
 
 pub const FOLLOWS: &str = "/internal/social/follows";
 pub const FOLLOWING: &str = "/internal/social/following";
+pub const NOTIFY: &str = "/internal/social/notify";
+
+/// What another service did that readers are to be told of, under an id by which it counts once.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct NotifyCall {
+    pub id: Uuid,
+    pub notice: Notice,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Notice {
+    /// To all who follow the author.
+    Published {
+        author: Id,
+        article: About,
+    },
+    Commented {
+        reader: Id,
+        actor: Id,
+        article: About,
+    },
+    Favorited {
+        reader: Id,
+        actor: Id,
+        article: About,
+    },
+}
+
+/// An article as it was then.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct About {
+    pub id: Id,
+    pub slug: String,
+    pub title: String,
+}
+
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NotificationBody {
+    pub id: Uuid,
+    pub kind: String,
+    pub created_at: Timestamp,
+    pub read: bool,
+    /// The last one of a bundle.
+    pub actor: ProfileBody,
+    /// How many more are in it.
+    pub others: i32,
+    pub article: Option<ArticleLink>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct ArticleLink {
+    pub slug: String,
+    pub title: String,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct NotificationsAnswer {
+    pub notifications: Vec<NotificationBody>,
+    /// Of all, not of the page.
+    pub unread: i64,
+}
 
 #[derive(Debug, Serialize, Deserialize)]
 pub struct FollowsCall {
@@ -79,6 +144,11 @@ impl SocialClient {
         };
         let found = cache.peek_many(&FOLLOW, &keys, ask).await?;
         Ok(ids.iter().zip(found).filter(|(_, follows)| follows.as_deref() == Some(&true)).map(|(id, _)| *id).collect())
+    }
+
+    /// Tells of something that readers are to be notified of. May be repeated.
+    pub async fn notify(&self, call: &NotifyCall) -> Result<(), CallError> {
+        self.caller.post(NOTIFY, call).await
     }
 
     fn fresh(&self) -> bool {

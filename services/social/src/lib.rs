@@ -1,5 +1,5 @@
-//! The social service: who follows whom. `follows` is the truth in the follower's bucket, `followers` its mirror in the
-//! followee's.
+//! The social service: who follows whom, and what readers are told. `follows` is the truth in the follower's bucket, `followers` its
+//! mirror in the followee's; a notification is in its reader's.
 #![expect(clippy::similar_names, reason = "follower and followee are the words of this domain")]
 
 mod app;
@@ -8,6 +8,8 @@ mod keyspaces;
 mod routes;
 mod settings;
 pub mod store;
+
+use std::time::Duration;
 
 use magnitude_chassis::{Roles, Routers, Service, Tasks};
 use magnitude_contract::accounts::AccountsClient;
@@ -76,6 +78,14 @@ pub fn migrations() -> Vec<Migrations> {
     vec![magnitude_jobs::migrations(), Migrations::new("social", sqlx::migrate!())]
 }
 
+const DAY: Duration = Duration::from_hours(24);
+
 fn jobs() -> Jobs<App> {
-    Jobs::new(Social::NAME).register::<jobs::MirrorFollow>()
+    Jobs::new(Social::NAME)
+        .register::<jobs::MirrorFollow>()
+        .register::<jobs::NotifyFollowed>()
+        .register::<jobs::FanOut>()
+        .register::<jobs::NotifyPage>()
+        .register::<jobs::TrimNotifications>()
+        .schedule("trim notifications", DAY, jobs::TrimNotifications)
 }

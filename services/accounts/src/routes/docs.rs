@@ -26,7 +26,7 @@ mod tests {
     use super::{DOCUMENT, PAGE};
 
     /// The public routes of all services, below `/api`.
-    const ROUTES: [&str; 24] = [
+    const ROUTES: [&str; 26] = [
         "POST /users",
         "POST /users/login",
         "POST /users/logout",
@@ -37,6 +37,8 @@ mod tests {
         "GET /profiles/{username}",
         "POST /profiles/{username}/follow",
         "DELETE /profiles/{username}/follow",
+        "GET /notifications",
+        "POST /notifications/read",
         "GET /articles",
         "POST /articles",
         "GET /articles/feed",

@@ -63,7 +63,7 @@ async fn an_account_is_guessed_at_only_so_often_from_anywhere_and_its_owner_gets
 #[tokio::test]
 async fn an_address_signs_only_so_many_in() {
     let test = TestApp::new().await;
-    let strict = limited(&test, |settings| settings.sign_in.per_address = TWO).await;
+    let strict = limited(&test, |settings| settings.sign_in.per_address = Rate { per_second: 0.01, ..TWO }).await;
     let join = |name: &str, address| strict.registration(name, &email(name)).header("x-envoy-external-address", address);
     for name in ["ann", "bob"] {
         assert_eq!(status(join(name, "10.0.0.1")).await, StatusCode::CREATED);

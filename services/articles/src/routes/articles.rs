@@ -4,9 +4,9 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use magnitude_chassis::{ApiError, Body, Idempotency, Json, Reading, answer};
-use magnitude_contract::articles::ArticleAnswer;
+use magnitude_contract::{articles::ArticleAnswer, social::Notice};
 use magnitude_ids::Id;
-use magnitude_jobs::run_now;
+use magnitude_jobs::{run_now, submit};
 use magnitude_session::{SignedIn, Viewer};
 use magnitude_sharding::{Answer, Begun, Freshness};
 
@@ -15,7 +15,7 @@ use crate::{
     App,
     article::{Article, Favorites},
     fields,
-    jobs::RetractFavorites,
+    jobs::{Notify, RetractFavorites, about},
     keyspaces, slug, store,
     view::{self, Authors},
 };
@@ -49,6 +49,7 @@ pub async fn create(
     let article = store::articles::insert(&mut write, session.user, new).await?;
     let body = ArticleAnswer { article: view::compose(&article.head, Some(&article.body), Favorites::default(), &authors) };
     write.keep_answer(201, &to_json(&body)).await?;
+    submit(&mut write, &Notify(Notice::Published { author: session.user, article: about(&article.head) })).await?;
     commit(&app, write, &keyspaces::listing_voids(&article.head, article.head.version)).await?;
     Ok((StatusCode::CREATED, Json(body)).into_response())
 }

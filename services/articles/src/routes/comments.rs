@@ -5,13 +5,15 @@ use axum::{
 };
 use magnitude_cache::Versioned;
 use magnitude_chassis::{ApiError, Body, Idempotency, Json, Path, Reading, answer};
-use magnitude_contract::articles::CommentAnswer;
+use magnitude_contract::{articles::CommentAnswer, social::Notice};
+use magnitude_jobs::submit;
 use magnitude_session::{SignedIn, Viewer};
 use magnitude_sharding::Begun;
 
 use super::{Slug, articles::to_json, commit, find, id_of, tell_again};
 use crate::{
     App, fields,
+    jobs::{Notify, about},
     keyspaces::COMMENTS,
     store,
     view::{self, Authors},
@@ -41,7 +43,8 @@ pub async fn create(
     body: Result<Body, ApiError>,
 ) -> Result<Response, ApiError> {
     let app = app.writing(&session);
-    let article = find(&app, id_of(slug)?).await?.head.id;
+    let found = find(&app, id_of(slug)?).await?;
+    let article = found.head.id;
     let (idempotency, body) = (idempotency?, body?);
     let text = fields::comment(&body)?;
     let authors = Authors::load(&app, None, &[session.user]).await?;
@@ -57,6 +60,10 @@ pub async fn create(
     let comment = comment.ok_or_else(|| ApiError::not_found("article"))?;
     let body = CommentAnswer { comment: view::comment(&comment, &authors) };
     write.keep_answer(201, &to_json(&body)).await?;
+    if found.head.author != session.user {
+        let commented = Notice::Commented { reader: found.head.author, actor: session.user, article: about(&found.head) };
+        submit(&mut write, &Notify(commented)).await?;
+    }
     commit(&app, write, &[COMMENTS.drop(article.bucket(), article)]).await?;
     Ok((StatusCode::CREATED, Json(body)).into_response())
 }

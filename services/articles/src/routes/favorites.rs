@@ -3,9 +3,9 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use magnitude_chassis::{ApiError, Idempotency, Json, answer};
-use magnitude_contract::articles::ArticleAnswer;
+use magnitude_contract::{articles::ArticleAnswer, social::Notice};
 use magnitude_ids::Id;
-use magnitude_jobs::{enqueue, run_now};
+use magnitude_jobs::{enqueue, run_now, submit};
 use magnitude_session::{Session, SignedIn};
 use magnitude_sharding::{Begun, WriteId};
 
@@ -13,9 +13,9 @@ use super::{Slug, articles::to_json, commit, find, id_of, tell_again};
 use crate::{
     App,
     article::{Article, Favorites},
-    jobs::MirrorFavorite,
+    jobs::{MirrorFavorite, Notify, about},
     keyspaces::favorite_voids,
-    store,
+    store::{self, favorites::Changed},
     view::{self, Authors},
 };
 
@@ -52,13 +52,18 @@ async fn set(app: &App, session: &Session, article: &Article, active: bool, id: 
     if !store::favorites::hold(&mut write, article_id).await? {
         return Err(ApiError::not_found("article"));
     }
-    let version = store::favorites::set(&mut write, article_id, user, active).await?;
+    let changed = store::favorites::set(&mut write, article_id, user, active).await?;
     let favorites: Favorites = store::favorites::of_one(&mut write, article_id, user).await?;
     let body = ArticleAnswer { article: view::compose(&article.head, Some(&article.body), favorites, &authors) };
     write.keep_answer(200, &to_json(&body)).await?;
-    if let Some(version) = version {
+    if let Some(Changed { version, first }) = changed {
         let mirror = MirrorFavorite { user, article: article_id, active, version };
         let mirror = enqueue(&mut write, mirror).await?;
+        // Who favorites again is no news.
+        if first && user != article.head.author {
+            let news = Notice::Favorited { reader: article.head.author, actor: user, article: about(&article.head) };
+            submit(&mut write, &Notify(news)).await?;
+        }
         commit(app, write, &favorite_voids(article_id, user, version)).await?;
         run_now(&app.shards, app, mirror).await;
     } else {

@@ -2,6 +2,7 @@ use std::collections::HashMap;
 
 use magnitude_ids::Id;
 use magnitude_sharding::{Error, Freshness, ShardFreshness, Shards, Write};
+use sqlx::FromRow;
 
 use super::{buckets, id, numbers};
 use crate::article::Favorites;
@@ -44,18 +45,26 @@ pub async fn close(write: &mut Write, article: Id) -> Result<(), Error> {
     Ok(())
 }
 
-/// Turns a favorite on or off and counts it. Returns its new version, or nothing if it was so already.
-pub async fn set(write: &mut Write, article: Id, user: Id, active: bool) -> Result<Option<i64>, Error> {
-    let version: Option<i64> = sqlx::query_scalar(if active { ON } else { OFF })
+/// What turning a favorite on or off changed.
+#[derive(Clone, Copy, Debug, FromRow)]
+pub struct Changed {
+    pub version: i64,
+    /// The user never favorited the article before.
+    pub first: bool,
+}
+
+/// Turns a favorite on or off and counts it; nothing if it was so already.
+pub async fn set(write: &mut Write, article: Id, user: Id, active: bool) -> Result<Option<Changed>, Error> {
+    let changed: Option<Changed> = sqlx::query_as(if active { ON } else { OFF })
         .bind(article.bucket().as_i16())
         .bind(article.as_i64())
         .bind(user.as_i64())
         .fetch_optional(&mut **write)
         .await?;
-    if version.is_some() {
+    if changed.is_some() {
         add(write, article, if active { 1 } else { -1 }).await?;
     }
-    Ok(version)
+    Ok(changed)
 }
 
 async fn add(write: &mut Write, article: Id, by: i64) -> Result<(), Error> {
@@ -104,15 +113,16 @@ pub(crate) const EXISTS: &str = "select exists (select from articles where bucke
 
 pub(crate) const CLOSE: &str = "select pg_advisory_xact_lock($1)";
 
+/// A row that this statement made has no older version.
 pub(crate) const ON: &str = "
     insert into favorites as f (bucket, article, user_id, active, version)
     values ($1, $2, $3, true, (extract(epoch from clock_timestamp()) * 1000)::bigint)
     on conflict (bucket, article, user_id) do update set active = true, version = f.version + 1 where not f.active
-    returning version";
+    returning version, xmax = 0 as first";
 
 pub(crate) const OFF: &str = "
     update favorites set active = false, version = version + 1
-    where bucket = $1 and article = $2 and user_id = $3 and active returning version";
+    where bucket = $1 and article = $2 and user_id = $3 and active returning version, false as first";
 
 pub(crate) const ADD: &str = "
     insert into favorite_counts as c (bucket, article, slot, favorites) values ($1, $2, $3, $4)

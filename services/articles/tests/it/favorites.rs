@@ -16,7 +16,7 @@ pub async fn mirror(shards: &Shards, user: Id, article: Id, active: bool, versio
 async fn set(shards: &Shards, article: Id, user: Id, active: bool) -> Option<i64> {
     let mut write = shards.write(article.bucket()).await.unwrap();
     assert!(store::favorites::hold(&mut write, article).await.unwrap());
-    let version = store::favorites::set(&mut write, article, user, active).await.unwrap();
+    let version = store::favorites::set(&mut write, article, user, active).await.unwrap().map(|changed| changed.version);
     write.commit().await.unwrap();
     version
 }

@@ -6,11 +6,13 @@ use magnitude_articles::{
     keyspaces,
     store::{self, lists::Window},
 };
+use magnitude_contract::social::Notice;
 use magnitude_ids::{Bucket, Id};
 use magnitude_jobs::{enqueue, record_voids};
 use magnitude_kit::eventually;
 use magnitude_sharding::Freshness;
-use reqwest::StatusCode;
+use reqwest::{Method, StatusCode};
+use serde_json::json;
 
 use crate::{
     app::{TestApp, id_of, send},
@@ -21,11 +23,36 @@ use crate::{
 async fn favorite_and_crash(test: &TestApp, article: Id) -> MirrorFavorite {
     let user = test.bob.id();
     let mut write = test.shards().write(article.bucket()).await.unwrap();
-    let version = store::favorites::set(&mut write, article, user, true).await.unwrap().unwrap();
+    let version = store::favorites::set(&mut write, article, user, true).await.unwrap().unwrap().version;
     let job = || MirrorFavorite { user, article, active: true, version };
     drop(enqueue(&mut write, job()).await.unwrap());
     write.commit().await.unwrap();
     job()
+}
+
+#[tokio::test]
+async fn social_is_told_once_of_what_others_do_and_authors_publish() {
+    let test = TestApp::new().await;
+    let slug = test.publish(&test.ann, &[]).await;
+    for user in [&test.ann, &test.bob] {
+        let comment = json!({ "comment": { "body": "well said" } });
+        send(test.signed(Method::POST, &format!("/articles/{slug}/comments"), user).json(&comment)).await;
+        send(test.favorite(user, &slug)).await;
+    }
+    send(test.signed(Method::DELETE, &format!("/articles/{slug}/favorite"), &test.bob)).await;
+    send(test.favorite(&test.bob, &slug)).await;
+    test.update(&test.ann, &slug, json!({ "title": "Another" })).await;
+
+    eventually("all is told", async || test.others.told().len() == 3).await;
+
+    let (mut told, id) = (test.others.told(), id_of(&slug));
+    told.sort_by_key(|notice| format!("{notice:?}"));
+    let [Notice::Commented { reader, actor, .. }, Notice::Favorited { article, .. }, Notice::Published { author, .. }] = &told[..] else {
+        panic!("{told:?}")
+    };
+    assert_eq!((*reader, *actor, *author, article.id), (test.ann.id(), test.bob.id(), test.ann.id(), id));
+    assert_eq!(article.slug, slug);
+    eventually("no job is left", async || test.count("select count(*) from jobs.jobs").await == 0).await;
 }
 
 #[tokio::test]

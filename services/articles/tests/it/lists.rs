@@ -110,7 +110,7 @@ async fn favorited(test: &TestApp) -> (Vec<Article>, Id) {
     let articles = seven(shards).await;
     for (number, article) in articles[..6].iter().enumerate() {
         let mut write = shards.write(article.head.id.bucket()).await.unwrap();
-        let version = store::favorites::set(&mut write, article.head.id, user, true).await.unwrap().unwrap();
+        let version = store::favorites::set(&mut write, article.head.id, user, true).await.unwrap().unwrap().version;
         if number == 3 {
             store::favorites::set(&mut write, article.head.id, user, false).await.unwrap();
         }

@@ -12,7 +12,7 @@ use magnitude_contract::{
     accounts::{
         BY_USERNAME, ByUsername, ByUsernameCall, PROFILE, PROFILES, Profile, Profiles, ProfilesCall, SESSION, SessionAnswer, SessionCall,
     },
-    social::{FOLLOW, FOLLOWING, FOLLOWS, Followed, FollowingCall, FollowsCall, follow_key},
+    social::{FOLLOW, FOLLOWING, FOLLOWS, Followed, FollowingCall, FollowsCall, NOTIFY, Notice, NotifyCall, follow_key},
 };
 use magnitude_ids::{Bucket, Id};
 use magnitude_session::{Session, Token};
@@ -49,32 +49,37 @@ pub struct Others {
     pub url: String,
     away: Arc<AtomicBool>,
     follows: Follows,
+    told: Told,
     serve: JoinHandle<()>,
 }
 
 /// Who follows whom.
 type Follows = Arc<Mutex<Vec<(Id, Id)>>>;
+/// What social was told, by the id under which it counts once.
+type Told = Arc<Mutex<Vec<NotifyCall>>>;
 
 #[derive(Clone)]
 struct Known {
     users: Arc<[User]>,
     away: Arc<AtomicBool>,
     follows: Follows,
+    told: Told,
 }
 
 impl Others {
     pub async fn serve(users: &[User]) -> Self {
-        let (away, follows) = (Arc::new(AtomicBool::new(false)), Follows::default());
+        let (away, follows, told) = (Arc::new(AtomicBool::new(false)), Follows::default(), Told::default());
         let router = Router::new()
             .route(PROFILES, post(profiles))
             .route(BY_USERNAME, post(by_username))
             .route(SESSION, post(session))
             .route(FOLLOWS, post(followed))
             .route(FOLLOWING, post(following))
-            .with_state(Known { users: users.into(), away: away.clone(), follows: follows.clone() });
+            .route(NOTIFY, post(notify))
+            .with_state(Known { users: users.into(), away: away.clone(), follows: follows.clone(), told: told.clone() });
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
         let url = format!("http://{}", listener.local_addr().expect("it is bound"));
-        Self { url, away, follows, serve: tokio::spawn(async move { axum::serve(listener, router).await.expect("it serves") }) }
+        Self { url, away, follows, told, serve: tokio::spawn(async move { axum::serve(listener, router).await.expect("it serves") }) }
     }
 
     /// Fills the cache with profiles, as accounts does, whose cache it returns.
@@ -105,6 +110,11 @@ impl Others {
     /// They are told again.
     pub fn accounts_returns(&self) {
         self.away.store(false, Ordering::Relaxed);
+    }
+
+    /// What social was told so far.
+    pub fn told(&self) -> Vec<Notice> {
+        self.told.lock().expect("no holder of this lock panics").iter().map(|call| call.notice.clone()).collect()
     }
 
     pub fn follow(&self, follower: &User, whom: &User) {
@@ -140,6 +150,14 @@ async fn followed(State(known): State<Known>, Json(call): Json<FollowsCall>) -> 
     let mut ids = known.followed_by(call.viewer);
     ids.retain(|id| call.ids.contains(id));
     Json(Followed { ids })
+}
+
+async fn notify(State(known): State<Known>, Json(call): Json<NotifyCall>) -> Json<()> {
+    let mut told = known.told.lock().expect("no holder of this lock panics");
+    if told.iter().all(|other| other.id != call.id) {
+        told.push(call);
+    }
+    Json(())
 }
 
 async fn following(State(known): State<Known>, Json(call): Json<FollowingCall>) -> Json<Followed> {

@@ -8,11 +8,16 @@ use axum::{
 use magnitude_chassis::{ApiError, Idempotency, Path, answer};
 use magnitude_contract::accounts::{Profile, ProfileAnswer, ProfileBody};
 use magnitude_ids::Id;
-use magnitude_jobs::{enqueue, record_voids, run_now};
+use magnitude_jobs::{enqueue, record_voids, run_now, submit};
 use magnitude_session::SignedIn;
 use magnitude_sharding::{Answer, Begun, Committed, Error, WriteId};
 
-use crate::{App, jobs::MirrorFollow, keyspaces, store::follows};
+use crate::{
+    App,
+    jobs::{MirrorFollow, NotifyFollowed},
+    keyspaces,
+    store::follows,
+};
 
 /// `POST /api/profiles/{username}/follow`. Idempotent; a body is not read, whatever it says it is. What may be wrong with the
 /// path or the key is looked at late, since 401 and 404 are decided before 422.
@@ -61,6 +66,10 @@ async fn change(app: &App, follower: Id, followee: Arc<Profile>, active: bool, i
         // The truth and the job of its mirror, in one transaction.
         let mirror = MirrorFollow { follower, followee: followee.id, active, version };
         let mirror = enqueue(&mut write, mirror).await?;
+        // Who follows again is no news.
+        if active && version == 1 {
+            submit(&mut write, &NotifyFollowed { follower, followee: followee.id }).await?;
+        }
         let voids = keyspaces::voids(follower, followee.id, version);
         record_voids(&mut write, &voids).await?;
         app.cache.wrote(&write.commit().await?, &voids).await;

@@ -1,12 +1,17 @@
 use axum::{Json, extract::State};
 use magnitude_cache::Versioned;
 use magnitude_chassis::ApiError;
-use magnitude_contract::social::{Followed, FollowingCall, FollowsCall};
+use magnitude_contract::social::{Followed, FollowingCall, FollowsCall, Notice, NotifyCall};
+use magnitude_jobs::{once, submit};
 
 use crate::{
     App,
+    jobs::FanOut,
     keyspaces::{FOLLOW, FOLLOWED, follow_key},
-    store::follows,
+    store::{
+        follows,
+        notifications::{self, Kind},
+    },
 };
 
 /// Which of these users the viewer follows: one statement for those that are not cached, however many they are.
@@ -33,4 +38,24 @@ pub async fn following(State(app): State<App>, Json(call): Json<FollowingCall>) 
         Ok::<_, ApiError>(Some(Versioned::unversioned(follows::all(&app.shards, freshness, call.reader).await?)))
     });
     Ok(Json(Followed { ids: found.await?.map(|ids| (*ids).clone()).unwrap_or_default() }))
+}
+
+/// Another service tells of something. However often it comes, it counts once.
+pub async fn notify(State(app): State<App>, Json(call): Json<NotifyCall>) -> Result<Json<()>, ApiError> {
+    let bucket = match &call.notice {
+        Notice::Published { author, .. } => author.bucket(),
+        Notice::Commented { reader, .. } | Notice::Favorited { reader, .. } => reader.bucket(),
+    };
+    let Some(mut write) = once(&app.shards, bucket, call.id).await? else { return Ok(Json(())) };
+    match call.notice {
+        Notice::Published { author, article } => drop(submit(&mut write, &FanOut { author, article }).await?),
+        Notice::Commented { reader, actor, article } => {
+            notifications::bundle(&mut write, reader, Kind::Commented, actor, Some(&article)).await?;
+        }
+        Notice::Favorited { reader, actor, article } => {
+            notifications::bundle(&mut write, reader, Kind::Favorited, actor, Some(&article)).await?;
+        }
+    }
+    write.commit().await?;
+    Ok(Json(()))
 }

@@ -1,7 +1,27 @@
 //! SQL: one function a statement or transaction. No HTTP.
 
+pub mod followers;
 pub mod follows;
 pub mod mirror;
+pub mod notifications;
 
 /// Every statement, for the test that prepares them against the migrated schema.
-pub const STATEMENTS: [&str; 6] = [follows::FOLLOW, follows::UNFOLLOW, follows::FIND, follows::AMONG, follows::ALL, mirror::APPLY];
+pub const STATEMENTS: [&str; 17] = [
+    follows::FOLLOW,
+    follows::UNFOLLOW,
+    follows::FIND,
+    follows::AMONG,
+    follows::ALL,
+    mirror::APPLY,
+    followers::BY_HOME,
+    followers::BETWEEN,
+    notifications::LIST,
+    notifications::UNREAD,
+    notifications::MARK_READ,
+    notifications::OPEN,
+    notifications::JOIN,
+    notifications::LEAD,
+    notifications::COUNT,
+    notifications::PUBLISH,
+    notifications::TRIM,
+];

@@ -13,6 +13,7 @@ use crate::accounts::{self, User};
 pub struct TestApp {
     pub ann: User,
     pub bob: User,
+    pub carol: User,
     pub social: SocialClient,
     running: Running,
     http: reqwest::Client,
@@ -22,14 +23,14 @@ pub struct TestApp {
 }
 
 impl TestApp {
-    /// Ann lives on the first shard, Bob on the second.
+    /// Ann and Carol live on the first shard, Bob on the second.
     pub async fn new() -> Self {
         let cluster = TestCluster::shards(2, "social", magnitude_social::migrations).await;
-        let (ann, bob) = (User::new("ann", 7), User::new("bob", 3000));
-        let (url, accounts) = accounts::serve(&[ann.clone(), bob.clone()]).await;
+        let (ann, bob, carol) = (User::new("ann", 7), User::new("bob", 3000), User::new("carol", 40));
+        let (url, accounts) = accounts::serve(&[ann.clone(), bob.clone(), carol.clone()]).await;
         let running = Running::start::<Social>(settings(&cluster, url), Roles::BOTH).await.expect("the service starts");
         let social = magnitude_contract::Settings { url: format!("http://{}", running.operator()), timeout_ms: 5_000 };
-        Self { ann, bob, social: SocialClient::new(&social).unwrap(), running, http: reqwest::Client::new(), accounts, cluster }
+        Self { ann, bob, carol, social: SocialClient::new(&social).unwrap(), running, http: reqwest::Client::new(), accounts, cluster }
     }
 
     /// A request about whom to follow, to be changed and sent.
@@ -43,6 +44,12 @@ impl TestApp {
 
     pub async fn unfollow(&self, follower: &User, username: &str) -> (StatusCode, Value) {
         send(self.request(Method::DELETE, username).header("authorization", token(follower))).await
+    }
+
+    /// A request of a user below `/api/notifications`, to be changed and sent.
+    pub fn notifications(&self, method: Method, path: &str, user: &User) -> reqwest::RequestBuilder {
+        let url = format!("http://{}/api/notifications{path}", self.running.public());
+        self.http.request(method, url).header("authorization", token(user))
     }
 
     /// Active and version of Ann following Bob: in the truth, and in its mirror.

@@ -6,4 +6,5 @@ mod app;
 mod follow;
 mod internal;
 mod mirror;
+mod notifications;
 mod statements;

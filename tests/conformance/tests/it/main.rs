@@ -18,6 +18,7 @@ mod idempotency;
 mod keyed_users;
 mod lists;
 mod names;
+mod notifications;
 mod openapi;
 mod ordering;
 mod paging;
