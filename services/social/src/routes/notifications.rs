@@ -10,13 +10,14 @@ use magnitude_contract::{
 use magnitude_ids::Id;
 use magnitude_session::SignedIn;
 use serde_json::{Map, Value};
+use sqlx::types::Json;
 use uuid::Uuid;
 
 use crate::{
     App,
     store::{
         follows,
-        notifications::{self, Notification},
+        notifications::{self, Listed, Notification},
     },
 };
 
@@ -30,8 +31,7 @@ pub async fn list(State(app): State<App>, SignedIn { session, .. }: SignedIn, re
     let reader = session.user;
     // Nothing of it is cached: it is read by one user, and changes as others act.
     let fresh = app.cache.freshness(reader.bucket()).await;
-    let listed = notifications::list(&app.shards, fresh.clone(), reader, page.limit, page.offset);
-    let (listed, unread) = futures_util::try_join!(listed, notifications::unread(&app.shards, fresh.clone(), reader))?;
+    let Listed { unread, page: Json(listed) } = notifications::list(&app.shards, fresh.clone(), reader, page.limit, page.offset).await?;
     let mut actors: Vec<_> = listed.iter().filter_map(|told| Id::from_i64(told.actor)).collect();
     actors.sort_unstable();
     actors.dedup();

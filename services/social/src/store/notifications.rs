@@ -2,7 +2,8 @@ use chrono::{DateTime, Utc};
 use magnitude_contract::social::About;
 use magnitude_ids::{Bucket, Id};
 use magnitude_sharding::{Error, Freshness, Shards, Write};
-use sqlx::{FromRow, PgConnection};
+use serde::Deserialize;
+use sqlx::{FromRow, PgConnection, types::Json};
 use uuid::Uuid;
 
 /// What bundles are made of.
@@ -23,7 +24,7 @@ impl Kind {
     }
 }
 
-#[derive(Debug, FromRow)]
+#[derive(Debug, Deserialize)]
 pub struct Notification {
     pub id: Uuid,
     pub kind: String,
@@ -36,15 +37,17 @@ pub struct Notification {
 }
 
 /// A page of a reader's notifications, the newest first.
-pub async fn list(shards: &Shards, freshness: Freshness, reader: Id, limit: u32, offset: u32) -> Result<Vec<Notification>, Error> {
-    let bind = |q: magnitude_sharding::Binds| q.bind(reader.as_i64()).bind(i64::from(limit)).bind(i64::from(offset));
-    shards.fetch_all(reader.bucket(), freshness, LIST, bind).await
+#[derive(Debug, Default, FromRow)]
+pub struct Listed {
+    /// Of all pages.
+    pub unread: i64,
+    pub page: Json<Vec<Notification>>,
 }
 
-/// How many the reader has not read.
-pub async fn unread(shards: &Shards, freshness: Freshness, reader: Id) -> Result<i64, Error> {
-    let found: Option<(i64,)> = shards.fetch_optional(reader.bucket(), freshness, UNREAD, |q| q.bind(reader.as_i64())).await?;
-    Ok(found.map_or(0, |(count,)| count))
+/// The page and the count in one statement: read apart, one could know of a notification that the other does not.
+pub async fn list(shards: &Shards, freshness: Freshness, reader: Id, limit: u32, offset: u32) -> Result<Listed, Error> {
+    let bind = |q: magnitude_sharding::Binds| q.bind(reader.as_i64()).bind(i64::from(limit)).bind(i64::from(offset));
+    Ok(shards.fetch_optional(reader.bucket(), freshness, LIST, bind).await?.unwrap_or_default())
 }
 
 /// Marks these as read, or all.
@@ -92,12 +95,11 @@ pub async fn trim(shards: &Shards, shard: &str, days: i32) -> Result<i64, Error>
 }
 
 pub(crate) const LIST: &str = "
-    select id, kind, slug, title, actor, others, at, read from notifications
-    where bucket = $1 and (select sharding.owns($1, $2)) and reader = $3
-    order by at desc, id limit $4 offset $5";
-
-pub(crate) const UNREAD: &str = "
-    select count from unread where bucket = $1 and (select sharding.owns($1, $2)) and reader = $3";
+    select coalesce((select count from unread where bucket = $1 and reader = $3), 0) as unread,
+           (select coalesce(json_agg(n order by at desc, id), '[]') from (
+                select id, kind, slug, title, actor, others, at, read from notifications
+                where bucket = $1 and reader = $3 order by at desc, id limit $4 offset $5) n) as page
+    where (select sharding.owns($1, $2))";
 
 pub(crate) const MARK_READ: &str = "
     with marked as (

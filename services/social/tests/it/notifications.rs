@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use magnitude_contract::social::{About, Notice, NotifyCall};
 use magnitude_ids::Id;
 use magnitude_kit::{Connected, eventually};
@@ -130,6 +132,29 @@ async fn another_reader_s_notifications_are_neither_seen_nor_marked() {
 
     assert_eq!(app.unread(&app.ann).await, 1);
     assert!(app.brief(&app.carol).await.is_empty());
+}
+
+#[tokio::test]
+async fn the_count_and_the_list_are_of_one_moment() {
+    let app = TestApp::new().await;
+    let tell = async {
+        for _ in 0..20 {
+            let favorited = Notice::Favorited { reader: app.ann.id(), actor: app.bob.id(), article: about(&app.ann) };
+            app.notify(Uuid::new_v4(), favorited).await;
+        }
+    };
+    let look = async {
+        loop {
+            let told = app.told(&app.ann).await;
+            let listed = told["notifications"].as_array().map_or(0, Vec::len);
+            assert_eq!(told["unread"], listed);
+            if listed == 20 {
+                return;
+            }
+        }
+    };
+
+    tokio::time::timeout(Duration::from_secs(20), async { tokio::join!(tell, look) }).await.expect("all are told");
 }
 
 #[tokio::test]
