@@ -14,8 +14,8 @@ use crate::up::together;
 use crate::{block, disk, fault, place};
 
 /// The beginnings of the programs' names; the services are added to them.
-const SERVERS: [&str; 11] =
-    ["postgres", "patroni", "etcd", "redis-", "valkey-", "envoy", "beam", "epmd", "erl_child_setup", "inet_gethost", "erlexec"];
+const SERVERS: [&str; 12] =
+    ["postgres", "patroni", "etcd", "redis-", "valkey-", "envoy", "beam", "epmd", "erl_child_setup", "inet_gethost", "erlexec", "stack"];
 
 /// `down` for whatever is in this folder; nothing there is no error.
 pub fn down(folder: &Path) -> Result<()> {
@@ -54,10 +54,13 @@ impl Stack {
     /// Ends everything. What does not end keeps nothing else from ending.
     pub fn down(&self) -> Result<()> {
         let _lock = self.lock()?;
-        let nodes = self.nodes();
+        // Workers may have come and gone while the lock was waited for.
+        let nodes = Self::open(&self.folder)?.nodes();
         let mut failures = vec![];
         let of = |kinds: &[Kind]| -> Vec<&Node> { nodes.iter().filter(|node| kinds.contains(&node.kind)).collect() };
-        failures.extend(together(&of(&[Kind::Envoy, Kind::Service, Kind::Worker, Kind::Checker]), |node| self.end(node)).err());
+        failures.extend(
+            together(&of(&[Kind::Autoscaler, Kind::Envoy, Kind::Service, Kind::Worker, Kind::Checker]), |node| self.end(node)).err(),
+        );
         failures.extend(self.end_shards(&of(&[Kind::Postgres])).err());
         failures.extend(together(&of(&[Kind::Redis, Kind::Broker, Kind::Etcd]), |node| self.end(node)).err());
         // Where no rule can be read none was made.

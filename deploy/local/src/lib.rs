@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod autoscaler;
 mod block;
 mod change;
 mod command;
@@ -12,6 +13,7 @@ mod etcd;
 mod fault;
 mod files;
 mod life;
+mod metrics;
 mod patroni;
 mod place;
 mod port;
@@ -21,6 +23,7 @@ mod process;
 mod program;
 mod rabbitmq;
 mod redis;
+mod scale;
 mod secrets;
 mod service;
 mod sql;
@@ -30,6 +33,7 @@ mod template;
 mod topology;
 mod up;
 
+pub use autoscaler::{Scaled, autoscale};
 pub use doctor::{Finding, Weight, examine};
 pub use end::{clean, down};
 pub use fault::unusable as cuts_unusable;

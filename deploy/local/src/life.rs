@@ -128,6 +128,7 @@ impl Stack {
             Kind::Service => self.service_program(node),
             Kind::Worker => self.worker_program(node),
             Kind::Checker => self.checker_program(node),
+            Kind::Autoscaler => self.autoscaler_program(node),
         }
     }
 
@@ -138,6 +139,7 @@ impl Stack {
             Kind::Redis => self.redis_ready(node),
             Kind::Broker => self.secret(RABBITMQ).is_ok_and(|password| crate::rabbitmq::ready(node, &password)),
             Kind::Envoy => crate::probe::http_status(self.envoy_admin(), "/ready") == Some(200),
+            Kind::Autoscaler => self.autoscaler_ready(),
             Kind::Service | Kind::Worker | Kind::Checker => crate::probe::http_status(node.operator(), "/health/ready") == Some(200),
         }
     }
@@ -187,7 +189,9 @@ impl Stack {
 
     /// Everything that runs for a node.
     pub(crate) fn processes(&self, node: &Node) -> Vec<Record> {
-        let mut all = self.record(node).map(|record| record.tree()).unwrap_or_default();
+        // What the autoscaler has started are nodes of their own.
+        let tree = |record: Record| if node.kind == Kind::Autoscaler { vec![record] } else { record.tree() };
+        let mut all = self.record(node).map(tree).unwrap_or_default();
         if node.is_postgres() {
             all.extend(self.postgres_processes(node));
         }

@@ -69,6 +69,11 @@ enum Order {
     Restore { name: String },
     /// Add an instance of a service, a worker of it (`articles-worker`) or a replica of a shard
     Add { name: String },
+    /// End and forget the instance or worker that was added last
+    Remove { name: String },
+    /// Add and remove workers by what they tell of their lanes, until ended: a node of the stack
+    #[command(hide = true)]
+    Autoscale,
     /// Add a shard like the last one; `reshard move --spread` gives it buckets
     AddShard,
     /// Ask about a service's jobs, or tell its lanes to rest: status, dead list, dead replay, pause, resume (`jobs NAME help` lists them)
@@ -139,6 +144,8 @@ fn run(order: Order) -> Result<ExitCode> {
         Order::Restore { name } => each(&open()?, &name, Stack::restore)?,
         Order::Jobs { service, arguments } => open()?.jobs(&service, &arguments)?,
         Order::Reshard { arguments } => open()?.reshard(&arguments)?,
+        Order::Remove { name } => println!("{} is gone.", open()?.remove(&name)?.name),
+        Order::Autoscale => magnitude_stack::autoscale(&folder)?,
         Order::Add { name } => println!("{} is ready.", open()?.add(&name)?.name),
     }
     Ok(ExitCode::SUCCESS)
@@ -190,6 +197,9 @@ fn status(stack: &Stack) -> ExitCode {
         let role = stack.role(&node).filter(|_| health == Health::Ready).map(|role| format!(" ({role})")).unwrap_or_default();
         println!("{:<16} {:<9} {:<22} {}{role}", node.name, kind(&node), node.address, word(&health));
     }
+    for (group, scaled) in stack.scaled() {
+        println!("{group}: {} due, {:.0} done a second, {} wanted", scaled.due, scaled.done_per_s, scaled.wanted);
+    }
     for sentence in doubts(stack) {
         println!("{sentence}");
         all = false;
@@ -217,6 +227,7 @@ fn kind(node: &Node) -> &'static str {
         Kind::Service => "service",
         Kind::Worker => "worker",
         Kind::Checker => "checker",
+        Kind::Autoscaler => "scaler",
     }
 }
 

@@ -234,8 +234,9 @@ fn faketime() -> Option<PathBuf> {
 }
 
 /// The services are built beside `stack`; a test binary lies one folder deeper.
-fn binary(service: &str) -> Result<PathBuf> {
+/// A program of the project, from where this one is.
+pub(crate) fn binary(service: &str) -> Result<PathBuf> {
     let own = std::env::current_exe()?;
     let found = own.ancestors().skip(1).take(2).map(|folder| folder.join(service)).find(|path| path.is_file());
-    found.with_context(|| format!("the service {service} is not built: run `cargo build --workspace`"))
+    found.with_context(|| format!("{service} is not built: run `cargo build --workspace`"))
 }

@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 use serde::Deserialize;
 
 use crate::block::Block;
+use crate::scale::Limits;
 
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -21,6 +22,8 @@ pub struct Topology {
     pub services: Vec<Service>,
     #[serde(default)]
     pub workers: Vec<Worker>,
+    /// What adds and removes workers that have limits.
+    pub autoscaler: Option<Single>,
     #[serde(default)]
     pub checkers: Vec<Checker>,
 }
@@ -57,6 +60,8 @@ pub struct Worker {
     pub service: String,
     pub host: u8,
     pub instances: u8,
+    /// Absent: there are as many as there are.
+    pub scale: Option<Limits>,
 }
 
 impl Worker {
@@ -110,6 +115,7 @@ pub enum Kind {
     Service,
     Worker,
     Checker,
+    Autoscaler,
 }
 
 /// One program of the stack.
@@ -181,6 +187,9 @@ impl Topology {
         for checker in &self.checkers {
             nodes.push(node(format!("{}-checker", checker.service), "checker", Kind::Checker, checker.host, 8000));
         }
+        if let Some(autoscaler) = &self.autoscaler {
+            nodes.push(node("autoscaler".into(), "autoscaler", Kind::Autoscaler, autoscaler.host, 9000));
+        }
         nodes.push(node("envoy".into(), "envoy", Kind::Envoy, self.envoy.host, 9100));
         nodes
     }
@@ -198,7 +207,19 @@ mod tests {
 
         let addresses: std::collections::BTreeSet<_> = nodes.iter().map(|node| node.address.ip()).collect();
         assert_eq!(addresses.len(), nodes.len());
-        assert_eq!(nodes.len(), 1 + 6 + 4 + 1 + 7 + 3 + 1 + 1);
+        assert_eq!(nodes.len(), 1 + 6 + 4 + 1 + 7 + 3 + 1 + 1 + 1);
+    }
+
+    #[test]
+    fn workers_that_are_added_have_room_before_the_next_group() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("topologies");
+        let topology = Topology::load(&folder, "standard").expect("is a topology");
+        let extra = |worker: &Worker| worker.scale.as_ref().map(|limits| (worker.group(), limits.most - worker.instances));
+        let nodes = topology.nodes(Block { a: 70, b: 1 }, &topology.workers.iter().filter_map(extra).collect());
+
+        let addresses: std::collections::BTreeSet<_> = nodes.iter().map(|node| node.address.ip()).collect();
+        assert_eq!(addresses.len(), nodes.len());
+        assert!(topology.autoscaler.is_some());
     }
 
     #[test]

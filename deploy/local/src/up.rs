@@ -22,6 +22,11 @@ impl Stack {
     /// Starts what is not running, and brings to today's build and settings what is.
     pub fn up(&self, extent: Extent, report: Report) -> Result<()> {
         let _lock = self.lock()?;
+        // Workers may have come and gone while the lock was waited for.
+        Self::open(&self.folder)?.raise(extent, report)
+    }
+
+    fn raise(&self, extent: Extent, report: Report) -> Result<()> {
         let begun = Instant::now();
         let report = |step: &str| report(&format!("{:5.1} s  {step}", begun.elapsed().as_secs_f32()));
         self.infrastructure(&report)?;
@@ -102,7 +107,8 @@ impl Stack {
         }
         self.wait_routed(&services)?;
         report("the load balancer sees every instance");
-        together(&of(Kind::Checker), behind)
+        together(&of(Kind::Checker), behind)?;
+        together(&of(Kind::Autoscaler), behind)
     }
 
     /// A running node with other settings than today's: Patroni reads them, the others end, to be started anew.
