@@ -2,7 +2,7 @@ use futures_util::future::join_all;
 use sqlx::Postgres;
 use tokio::time::Instant;
 
-use crate::{Binds, Error, Shards, bounded::bounded, read::Row, shards::Cause};
+use crate::{Binds, Error, Shards, bounded::bounded, error::not_owned, read::Row, shards::Cause};
 
 /// Write ids are needed while their client may ask again: a day, and an hour to be sure. Two processes take different rows.
 const PURGE_WRITES: &str = "
@@ -47,6 +47,9 @@ impl Shards {
     async fn run_on<O: Row>(&self, shard: usize, sql: &'static str, binds: Binds) -> Result<Vec<O>, Error> {
         let node = self.writer(shard, Instant::now()).await?;
         let query = sqlx::query_as_with::<Postgres, O, _>(sql, binds.finish()?);
-        Ok(bounded(node, self.statement_timeout(), query.fetch_all(node.pool())).await?)
+        match bounded(node, self.statement_timeout(), query.fetch_all(node.pool())).await {
+            Err(error) if not_owned(&error) => Err(Error::BucketUnavailable),
+            done => Ok(done?),
+        }
     }
 }

@@ -1,7 +1,10 @@
-use futures_util::future::try_join_all;
+use std::collections::BTreeMap;
+
+use futures_util::{StreamExt, TryStreamExt, stream};
 use magnitude_contract::social::About;
 use magnitude_ids::{Bucket, Id};
 use magnitude_jobs::{Context, Job, JobError};
+use magnitude_sharding::{Error, ShardName, Shards};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -10,9 +13,9 @@ use crate::{
 };
 
 /// Readers told in one statement.
-const CHUNK: usize = 1_000;
-/// How many buckets are written at once.
-const AT_ONCE: usize = 8;
+const CHUNK: usize = 2_000;
+/// Statements of a page at once.
+const AT_ONCE: usize = 2;
 
 /// Tells the followers who live in some buckets of a new article. Safe to run twice: a reader is told once of an article.
 #[derive(Debug, Serialize, Deserialize)]
@@ -29,19 +32,29 @@ impl Job for NotifyPage {
 
     async fn run(&self, app: &App, _: &Context) -> Result<(), JobError> {
         let followers = followers::between(&app.shards, self.author, self.first, self.last).await?;
-        let homes: Vec<(Bucket, &[i64])> = by_home(&followers).collect();
-        for some in homes.chunks(AT_ONCE) {
-            let told = some.iter().map(|(home, readers)| notifications::publish(&app.shards, *home, readers, self.author, &self.article));
-            try_join_all(told).await?;
-        }
+        let told = by_shard(&app.shards, &followers)?
+            .into_iter()
+            .map(async |(shard, readers)| notifications::publish(&app.shards, &shard, &readers, self.author, &self.article).await);
+        stream::iter(told).buffer_unordered(AT_ONCE).try_collect::<()>().await?;
         metrics::counter!("notifications_fanned_out_total").increment(followers.len() as u64);
         Ok(())
     }
 }
 
-/// In chunks, each of one bucket: they come sorted by it.
-fn by_home(followers: &[i64]) -> impl Iterator<Item = (Bucket, &[i64])> {
-    let home = |follower: i64| Id::from_i64(follower).map(Id::bucket);
-    let homes = followers.chunk_by(move |one, next| home(*one) == home(*next));
-    homes.flat_map(|followers| followers.chunks(CHUNK)).filter_map(move |chunk| Some((home(*chunk.first()?)?, chunk)))
+/// In chunks, each of those who live on one shard, bucket after bucket: so they come.
+fn by_shard(shards: &Shards, followers: &[i64]) -> Result<Vec<(ShardName, Vec<i64>)>, Error> {
+    let mut all = BTreeMap::<ShardName, Vec<i64>>::new();
+    let homes = followers.chunk_by(|one, next| home(*one) == home(*next));
+    for (home, readers) in homes.filter_map(|readers| Some((home(*readers.first()?)?, readers))) {
+        all.entry(shards.shard_of(home)?).or_default().extend(readers);
+    }
+    let chunks = |(shard, readers): (ShardName, Vec<i64>)| {
+        let chunks: Vec<_> = readers.chunks(CHUNK).map(|chunk| (shard.clone(), chunk.to_vec())).collect();
+        chunks
+    };
+    Ok(all.into_iter().flat_map(chunks).collect())
+}
+
+fn home(follower: i64) -> Option<Bucket> {
+    Id::from_i64(follower).map(Id::bucket)
 }

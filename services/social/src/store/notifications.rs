@@ -1,6 +1,6 @@
 use chrono::{DateTime, Utc};
 use magnitude_contract::social::About;
-use magnitude_ids::{Bucket, Id};
+use magnitude_ids::Id;
 use magnitude_sharding::{Error, Freshness, Shards, Write};
 use serde::Deserialize;
 use sqlx::{FromRow, PgConnection, types::Json};
@@ -80,12 +80,14 @@ pub async fn bundle(write: &mut Write, reader: Id, kind: Kind, actor: Id, articl
     Ok(())
 }
 
-/// Tells readers of one bucket of a new article: each once, however often this runs.
-pub async fn publish(shards: &Shards, bucket: Bucket, readers: &[i64], author: Id, article: &About) -> Result<(), Error> {
+/// Tells readers who live on one shard of a new article: each once, however often this runs. Fails if one of their buckets has moved since.
+pub async fn publish(shards: &Shards, shard: &str, readers: &[i64], author: Id, article: &About) -> Result<(), Error> {
+    let mut homes: Vec<i16> = readers.iter().filter_map(|reader| Some(Id::from_i64(*reader)?.bucket().as_i16())).collect();
+    homes.dedup();
     let bind = |q: magnitude_sharding::Binds| {
-        q.bind(readers).bind(article.id.as_i64()).bind(&*article.slug).bind(&*article.title).bind(author.as_i64())
+        q.bind(&homes[..]).bind(readers).bind(article.id.as_i64()).bind(&*article.slug).bind(&*article.title).bind(author.as_i64())
     };
-    shards.execute(bucket, PUBLISH, bind).await.map(drop)
+    shards.execute_on::<(bool,)>(shard, PUBLISH, bind).await.map(drop)
 }
 
 /// Deletes some of what is older than so many days, on one shard; how many, so that the caller goes on until there are none.
@@ -124,14 +126,15 @@ pub(crate) const COUNT: &str = "
     on conflict (bucket, reader) do update set count = u.count + 1";
 
 /// In the order of the readers, as in every such statement: two articles that go to the same readers do not wait for each other in a circle.
+/// The shift and the mask are those of ids.
 pub(crate) const PUBLISH: &str = "
     with new as (
         insert into notifications (bucket, reader, kind, article, slug, title, actor)
-        select $1, reader, 'published', $3, $4, $5, $6 from unnest($2::bigint[]) r (reader)
-        where (select sharding.guard($1)) order by reader
+        select ((reader >> 10) & 4095)::smallint, reader, 'published', $3, $4, $5, $6 from unnest($2::bigint[]) r (reader)
+        where (select bool_and(sharding.guard(home)) from unnest($1::smallint[]) h (home)) order by reader
         on conflict (bucket, reader, article) where kind = 'published' do nothing
-        returning reader)
-    insert into unread as u (bucket, reader, count) select $1, reader, 1 from new order by reader
+        returning bucket, reader)
+    insert into unread as u (bucket, reader, count) select bucket, reader, 1 from new order by reader
     on conflict (bucket, reader) do update set count = u.count + 1";
 
 pub(crate) const TRIM: &str = "

@@ -114,9 +114,8 @@ async fn each_follower_is_told_once_of_an_article_however_often_that_runs() {
         eventually("the follower is told", async || app.unread(reader).await == 1).await;
     }
     let Connected { shards, .. } = &app.cluster.connect().await;
-    notifications::publish(shards, app.bob.id().bucket(), &[app.bob.id().as_i64()], app.ann.id(), &article)
-        .await
-        .expect("the SQL is right");
+    let shard = shards.shard_of(app.bob.id().bucket()).expect("a shard has it");
+    notifications::publish(shards, &shard, &[app.bob.id().as_i64()], app.ann.id(), &article).await.expect("the SQL is right");
     assert_eq!(app.brief(&app.bob).await, [entry("published", "ann", 0, false)]);
     assert_eq!(app.unread(&app.bob).await, 1);
 }
