@@ -17,7 +17,7 @@ main() {
 }
 
 names() {
-  if [ "$1" = all ]; then echo replica stateless failover stampede staleness cache-loss resharding reshard-crash celebrity; else echo "$1"; fi
+  if [ "$1" = all ]; then echo replica stateless failover stampede staleness cache-loss resharding reshard-crash celebrity fan-out burst; else echo "$1"; fi
 }
 
 [ -n "${1:-}" ] || { echo 'say which: make experiment NAME=failover (target/debug/experiment help lists them)' >&2; exit 2; }

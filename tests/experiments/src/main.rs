@@ -4,7 +4,7 @@ use std::path::Path;
 
 use clap::{Parser, Subcommand};
 use magnitude_experiments::{
-    cache_loss, celebrity, claims, failover, replica, reshard_crash, resharding, run::Options, staleness, stampede, stateless,
+    cache_loss, celebrity, claims, failover, fan_out, replica, reshard_crash, resharding, run::Options, staleness, stampede, stateless,
 };
 
 #[derive(Parser)]
@@ -36,6 +36,10 @@ enum Claim {
     CacheLoss(Options),
     /// An author has a million followers, and everybody reads and favorites one article
     Celebrity(Options),
+    /// An author with a million followers publishes
+    FanOut(Options),
+    /// Much work comes at once, and workers with it
+    Burst(Options),
     /// The command that moves buckets is killed at every step
     ReshardCrash(Options),
 }
@@ -57,6 +61,8 @@ async fn main() -> anyhow::Result<()> {
         Claim::Staleness(options) => staleness::run(&options).await,
         Claim::CacheLoss(options) => cache_loss::run(&options).await,
         Claim::Celebrity(options) => celebrity::run(&options).await,
+        Claim::FanOut(options) => fan_out::run(&options).await,
+        Claim::Burst(options) => fan_out::burst::run(&options).await,
         Claim::ReshardCrash(options) => reshard_crash::run(&options).await,
     }
 }

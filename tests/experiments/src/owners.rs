@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use magnitude_ids::{BUCKETS, Bucket};
+use anyhow::Context;
+use magnitude_ids::{BUCKETS, Bucket, Id};
 
 use crate::databases::{Databases, SERVICES};
 
@@ -59,6 +60,15 @@ impl Owners {
             map[usize::from(bucket.number())] = Some(shard);
         }
         self
+    }
+
+    /// Who wrote an article.
+    pub async fn author_of(&self, databases: &Databases, article: Id) -> anyhow::Result<Id> {
+        let shard = self.number("articles", article.bucket()).context("nobody owns the article")?;
+        let mut primary = databases.primary(shard, "articles").await?;
+        let author = sqlx::query_scalar("select author from articles where bucket = $1 and id = $2");
+        let author: i64 = author.bind(article.bucket().as_i16()).bind(article.as_i64()).fetch_one(&mut primary).await?;
+        Id::from_i64(author).context("the author has no id")
     }
 
     pub fn shards(&self) -> &[String] {

@@ -1,7 +1,6 @@
 //! Claim 14: an author with a million followers, and one article that everybody reads and favorites at once.
 
 mod counting;
-mod crowd;
 mod wire;
 
 use std::time::Duration;
@@ -9,7 +8,7 @@ use std::time::Duration;
 use anyhow::Context;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use hyper::Method;
-use magnitude_ids::Id;
+use magnitude_ids::Bucket;
 use magnitude_load::{
     client, instance,
     report::{Figure, median},
@@ -19,6 +18,7 @@ use serde_json::Value;
 
 use crate::{
     check::{self, Found},
+    crowd,
     load::{bucket_of, count, id_of},
     run::{Options, Run},
 };
@@ -94,15 +94,8 @@ async fn prepare(run: &Run, size: &Size) -> anyhow::Result<Scene> {
     let fans = stream::iter(0..FANS).map(|_| client::register(&http, &stack.url)).buffered(REGISTRATIONS).try_collect().await?;
     let (databases, owners) = (run.databases()?, run.owners().await?);
     let id = id_of(&article).context("a slug without an id")?;
-    let shard = owners.number("articles", id.bucket()).context("nobody owns the article")?;
-    let mut primary = databases.primary(shard, "articles").await?;
-    let author: i64 = sqlx::query_scalar("select author from articles where bucket = $1 and id = $2")
-        .bind(id.bucket().as_i16())
-        .bind(id.as_i64())
-        .fetch_one(&mut primary)
-        .await?;
-    let author = Id::from_i64(author).context("the author has no id")?;
-    crowd::follow(&databases, &owners, author, size.followers).await?;
+    let author = owners.author_of(&databases, id).await?;
+    crowd::follow(&databases, &owners, author, size.followers, &Bucket::all().collect::<Vec<_>>()).await?;
     Ok(Scene { address: instance.public.clone(), operator: instance.operator.clone(), article, ordinary, fans })
 }
 
