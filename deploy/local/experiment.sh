@@ -11,13 +11,17 @@ main() {
   for name in $(names "$name"); do
     # Each begins with two shards and no data.
     "$stack" clean
-    "$stack" up
+    "$stack" up --topology "$(topology "$name")"
     target/debug/experiment "$name" "$@"
   done
 }
 
 names() {
-  if [ "$1" = all ]; then echo replica stateless failover stampede staleness cache-loss resharding reshard-crash celebrity fan-out burst; else echo "$1"; fi
+  if [ "$1" = all ]; then echo replica stateless failover stampede staleness cache-loss resharding reshard-crash celebrity jobs poison fan-out burst; else echo "$1"; fi
+}
+
+topology() {
+  if [ "$1" = jobs ]; then echo three-brokers; else echo standard; fi
 }
 
 [ -n "${1:-}" ] || { echo 'say which: make experiment NAME=failover (target/debug/experiment help lists them)' >&2; exit 2; }

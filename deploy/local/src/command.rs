@@ -28,10 +28,15 @@ pub fn output(command: &mut Command, what: &str, bound: Duration) -> Result<Outp
 
 /// The same for a program that must succeed.
 pub fn run(command: &mut Command, what: &str, bound: Duration) -> Result<()> {
+    text(command, what, bound).map(drop)
+}
+
+/// The same for who wants its standard output.
+pub fn text(command: &mut Command, what: &str, bound: Duration) -> Result<String> {
     let output = output(command, what, bound)?;
     let said = String::from_utf8_lossy(&output.stderr) + String::from_utf8_lossy(&output.stdout);
     ensure!(output.status.success(), "{what} failed: {}", said.trim());
-    Ok(())
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
 #[cfg(test)]

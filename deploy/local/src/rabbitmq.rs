@@ -38,6 +38,7 @@ impl Stack {
             ("vhost", RABBITMQ.into()),
             ("user", RABBITMQ.into()),
             ("password", self.secret(RABBITMQ)?),
+            ("cluster", self.cluster_formation()),
         ];
         let config = self.render("rabbitmq/rabbitmq.conf", &values.each_ref().map(|(name, value)| (*name, value.as_str())))?;
         let file = self.folder.join("run").join(format!("{}.conf", node.name));
@@ -84,13 +85,31 @@ impl Stack {
         poll(EPMD_BOUND, || crate::probe::listens(address)).then_some(()).with_context(|| format!("epmd does not listen on {address}"))
     }
 
-    /// A command for `rabbitmqctl` about one broker, to be run; each costs a second of a core.
-    pub fn rabbitmqctl(&self, node: &str, arguments: &[&str]) -> Result<()> {
+    /// Runs a command for `rabbitmqctl` about one broker; what it printed. Each costs a second of a core.
+    pub fn rabbitmqctl(&self, node: &str, arguments: &[&str]) -> Result<String> {
         let node = self.node(node)?;
         let mut command = std::process::Command::new(CONTROL);
         command.env("HOME", self.data(&node.name)).envs(self.erlang_env(&node)).args(["--longnames", "--node", &erlang_name(&node)]);
         command.env("RABBITMQ_CONF_ENV_FILE", "/dev/null").env("LANG", "C.UTF-8").args(arguments);
-        crate::command::run(&mut command, "rabbitmqctl", std::time::Duration::from_mins(1))
+        crate::command::text(&mut command, "rabbitmqctl", std::time::Duration::from_mins(1))
+    }
+
+    /// Starts all brokers at once, and waits for them: in a cluster those that ended first wait for the last one.
+    pub fn start_brokers(&self) -> Result<()> {
+        let brokers = self.group(Kind::Broker, "rabbitmq");
+        crate::up::together(&brokers.iter().collect::<Vec<_>>(), |broker| self.start(&broker.name))
+    }
+
+    /// Who the brokers' cluster consists of; one alone has nobody to look for.
+    fn cluster_formation(&self) -> String {
+        let brokers = self.group(Kind::Broker, "rabbitmq");
+        if brokers.len() < 2 {
+            return String::new();
+        }
+        let key = "cluster_formation.";
+        let nodes =
+            brokers.iter().enumerate().map(|(index, node)| format!("{key}classic_config.nodes.{} = {}", index + 1, erlang_name(node)));
+        std::iter::once(format!("{key}peer_discovery_backend = classic_config")).chain(nodes).collect::<Vec<_>>().join("\n")
     }
 
     pub(crate) fn broker_addresses(&self) -> Vec<String> {

@@ -11,6 +11,7 @@ pub mod failover;
 pub mod fan_out;
 pub mod fault;
 pub mod frozen;
+pub mod jobs;
 pub mod load;
 mod outsider;
 pub mod owners;

@@ -4,7 +4,8 @@ use std::path::Path;
 
 use clap::{Parser, Subcommand};
 use magnitude_experiments::{
-    cache_loss, celebrity, claims, failover, fan_out, replica, reshard_crash, resharding, run::Options, staleness, stampede, stateless,
+    cache_loss, celebrity, claims, failover, fan_out, jobs, replica, reshard_crash, resharding, run::Options, staleness, stampede,
+    stateless,
 };
 
 #[derive(Parser)]
@@ -36,6 +37,10 @@ enum Claim {
     CacheLoss(Options),
     /// An author has a million followers, and everybody reads and favorites one article
     Celebrity(Options),
+    /// Workers, brokers, a primary and buckets come and go while jobs flow
+    Jobs(Options),
+    /// Jobs that cannot succeed, among others
+    Poison(Options),
     /// An author with a million followers publishes
     FanOut(Options),
     /// Much work comes at once, and workers with it
@@ -61,6 +66,8 @@ async fn main() -> anyhow::Result<()> {
         Claim::Staleness(options) => staleness::run(&options).await,
         Claim::CacheLoss(options) => cache_loss::run(&options).await,
         Claim::Celebrity(options) => celebrity::run(&options).await,
+        Claim::Jobs(options) => jobs::run(&options).await,
+        Claim::Poison(options) => jobs::poison::run(&options).await,
         Claim::FanOut(options) => fan_out::run(&options).await,
         Claim::Burst(options) => fan_out::burst::run(&options).await,
         Claim::ReshardCrash(options) => reshard_crash::run(&options).await,

@@ -154,7 +154,7 @@ pub fn settings(databases: &Databases, service: &str) -> anyhow::Result<Settings
     }))?)
 }
 
-fn shards(databases: &Databases) -> Vec<ShardSettings> {
+pub fn shards(databases: &Databases) -> Vec<ShardSettings> {
     let nodes = |(shard, name)| ShardSettings { name, nodes: databases.nodes(shard) };
     databases.shards().into_iter().enumerate().map(nodes).collect()
 }

@@ -5,6 +5,7 @@ mod counters;
 mod leftovers;
 mod mirrors;
 mod names;
+mod notifications;
 mod own_reads;
 mod owners;
 mod settled;
@@ -14,6 +15,7 @@ pub use counters::counters;
 pub use leftovers::leftovers;
 pub use mirrors::mirrors;
 pub use names::names;
+pub use notifications::notifications;
 pub use own_reads::own_reads;
 pub use owners::owners;
 pub use settled::settled;
@@ -38,5 +40,6 @@ pub async fn all(databases: &Databases, record: &Record) -> anyhow::Result<Vec<F
         found("names", names(databases).await?),
         found("counters", counters(databases).await?),
         found("mirrors", mirrors(databases).await?),
+        found("notifications", notifications(databases).await?),
     ])
 }

@@ -12,7 +12,7 @@ use magnitude_ids::Bucket;
 use magnitude_load::report::{Figure, median};
 
 use crate::{
-    check::Found,
+    check::{self, Found},
     load::{Latencies, count, id_of, millis},
     run::{Options, Run},
 };
@@ -81,7 +81,7 @@ async fn telling(run: &mut Run, scene: &Scene, size: &Size) -> anyhow::Result<()
         run.tell(&format!("{:.0} rows a second, {:.0} by plain SQL", rates[round], raw_rates[round]));
         found.extend(told::once(&scene.databases, article, size.followers).await?);
     }
-    found.extend(told::miscounted(&scene.databases).await?);
+    found.extend(check::notifications(&scene.databases).await?);
     let ratio = median(rates.iter().zip(&raw_rates).map(|(ours, raw)| ours / raw).collect());
     run.figure(Figure::at_least("notification rows into one shard", median(rates), "1/s", 20_000.0));
     run.figure(Figure::shown("the same beside plain SQL on one connection", ratio, "ratio"));

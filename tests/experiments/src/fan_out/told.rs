@@ -37,18 +37,3 @@ pub async fn once(databases: &Databases, article: Id, followers: usize) -> anyho
     let wrong = rows != followers || readers != followers;
     Ok(wrong.then(|| format!("{followers} follow, {readers} were told in {rows} rows")).into_iter().collect())
 }
-
-/// Readers whose count of unread notifications is not how many there are.
-pub async fn miscounted(databases: &Databases) -> anyhow::Result<Vec<String>> {
-    let mut found = Vec::new();
-    for (shard, name) in databases.shards().iter().enumerate() {
-        let mut primary = databases.primary(shard, "social").await?;
-        let wrong = "
-            select count(*) from (select bucket, reader, count(*) as there_are from notifications where not read group by bucket, reader) n
-            full join unread u using (bucket, reader) where coalesce(u.count, 0) <> coalesce(n.there_are, 0)
-              and bucket in (select bucket from sharding.buckets where state = 'owned')";
-        let wrong: i64 = sqlx::query_scalar(wrong).fetch_one(&mut primary).await?;
-        found.extend((wrong > 0).then(|| format!("{wrong} readers on {name} have a wrong count")));
-    }
-    Ok(found)
-}

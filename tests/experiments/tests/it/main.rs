@@ -2,8 +2,10 @@
 
 mod acknowledged;
 mod counters;
+mod jobs;
 mod mirrors;
 mod names;
+mod notifications;
 mod own_reads;
 mod owners;
 mod replication;

@@ -1,0 +1,135 @@
+//! Claim 11: jobs that can never succeed are parked after exactly their tries, or at once if nobody could run them, and the others do not notice.
+
+use std::time::{Duration, SystemTime};
+
+use anyhow::Context;
+use magnitude_ids::{Bucket, Id};
+use magnitude_jobs::{Job, JobError, Options as JobOptions};
+use magnitude_load::report::Figure;
+use magnitude_social::jobs::NotifyFollowed;
+use serde::{Deserialize, Serialize};
+
+use super::{SERVICE, audit, audit::Audit, feed::Feed, speed};
+use crate::{
+    check::{self, Found},
+    databases::Databases,
+    load::{Latencies, count, millis},
+    run::{Options, Run},
+    wait,
+};
+
+const NAME: &str = "poison";
+const TITLE: &str = "jobs that cannot succeed are parked after their tries, and the others do not notice";
+const TRIES: i32 = 3;
+/// Two delays of 2 and 4 s, a quarter more at most, and the tries themselves.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// Beside one that fails each time: payload, kind, version, size.
+const UNREADABLE: usize = 4;
+
+/// Rows as a newer or a broken release would write them.
+macro_rules! odd {
+    ($name:ident, $kind:literal, $version:literal, $field:ident) => {
+        #[derive(Serialize, Deserialize)]
+        struct $name {
+            $field: String,
+        }
+
+        impl Job for $name {
+            type State = ();
+            const KIND: &'static str = $kind;
+            const VERSION: i32 = $version;
+
+            async fn run(&self, (): &(), _: &magnitude_jobs::Context) -> Result<(), JobError> {
+                Ok(())
+            }
+        }
+    };
+}
+
+odd!(Undecodable, "NotifyFollowed", 1, whom);
+odd!(Unknown, "NotifyNobody", 1, whom);
+odd!(Newer, "NotifyFollowed", 99, whom);
+
+pub async fn run(options: &Options) -> anyhow::Result<()> {
+    let mut run = Run::begin(NAME, TITLE, options);
+    let (rounds, long) = if run.options.short { (1, Duration::from_secs(4)) } else { (run.rounds(5, 1), Duration::from_secs(20)) };
+    run.control(|stack| stack.stop("autoscaler")).await?;
+    let databases = run.databases()?;
+    let audit = Audit::begin(&databases).await?;
+    let feed = Feed::connect(&databases).await?;
+    let (mut without, mut beside) = (Vec::new(), Vec::new());
+    for _ in 0..rounds {
+        without.extend(speed::steady(&feed, long).await);
+        run.fault("five jobs that cannot succeed");
+        poison(&feed, &audit).await?;
+        beside.extend(speed::steady(&feed, long).await);
+    }
+    parked(&databases, rounds * (1 + UNREADABLE)).await?;
+    let jobs = check::settled(&databases).await?;
+    run.found(Found { checker: "jobs", violations: jobs });
+    let [without, beside] = [speed::delays(&audit, &without).await?, speed::delays(&audit, &beside).await?];
+    figures(&mut run, &without, &beside);
+    judge(&mut run, &feed, &audit, rounds).await?;
+    audit.end().await?;
+    run.control(|stack| stack.jobs(SERVICE, &["dead", "drop", "--all"].map(str::to_owned))).await?;
+    run.control(|stack| stack.start("autoscaler")).await?;
+    run.end().await
+}
+
+/// One that the database refuses each time, and four that nobody can run.
+async fn poison(feed: &Feed, audit: &Audit) -> anyhow::Result<()> {
+    let [follower, followee] = [(); 2].map(|()| Id::new(Bucket::random(), SystemTime::now()));
+    audit.refuse(follower.as_i64()).await?;
+    let (bucket, options) = (followee.bucket(), JobOptions { max_tries: TRIES, ..JobOptions::default() });
+    feed.commit(bucket, &[(NotifyFollowed { follower, followee }, options.clone())]).await?;
+    let text = |length| "x".repeat(length);
+    feed.commit(bucket, &[(Undecodable { whom: text(1) }, options.clone()), (Undecodable { whom: text(1 << 20) }, options.clone())])
+        .await?;
+    feed.commit(bucket, &[(Unknown { whom: text(1) }, options.clone())]).await?;
+    feed.commit(bucket, &[(Newer { whom: text(1) }, options)]).await.context("the shards take no jobs")
+}
+
+async fn parked(databases: &Databases, many: usize) -> anyhow::Result<()> {
+    wait::until("the jobs are parked", PATIENCE, wait::STEP, async || Ok((dead(databases).await?.len() >= many).then_some(()))).await
+}
+
+/// Attempts and reason of each.
+async fn dead(databases: &Databases) -> anyhow::Result<Vec<(i32, String)>> {
+    let mut all = Vec::new();
+    for shard in 0..databases.shards().len() {
+        let dead = sqlx::query_as("select attempt, reason from jobs.dead where bucket in (select bucket from sharding.held)");
+        all.extend(dead.fetch_all(&mut databases.primary(shard, SERVICE).await?).await?);
+    }
+    Ok(all)
+}
+
+fn figures(run: &mut Run, without: &Latencies, beside: &Latencies) {
+    let delay = millis(beside.percentile(0.99)) - millis(without.percentile(0.99));
+    run.figure(Figure::at_most("what poison adds to the others' delay, p99", delay, "ms", 100.0));
+    run.figure(Figure::shown("others' delay without poison, p99", millis(without.percentile(0.99)), "ms"));
+    run.figure(Figure::shown("others' delay beside poison, p99", millis(beside.percentile(0.99)), "ms"));
+    run.figure(Figure::shown("others", count(without.count() + beside.count()), "count"));
+}
+
+async fn judge(run: &mut Run, feed: &Feed, audit: &Audit, rounds: usize) -> anyhow::Result<()> {
+    let (dead, tries) = (dead(&run.databases()?).await?, audit.refused().await?);
+    let wanted = i64::from(TRIES) * i64::try_from(rounds)?;
+    let mut wrong = Vec::new();
+    if tries != wanted {
+        wrong.push(format!("{tries} tries instead of {wanted}"));
+    }
+    let why = [("poison", TRIES - 1), ("missing field", 0), ("larger than", 0), ("knows no job", 0), ("newer than", 0)];
+    for (reason, attempt) in why {
+        let found = dead.iter().filter(|(tried, said)| *tried == attempt && said.contains(reason)).count();
+        if found != rounds {
+            wrong.push(format!(
+                "{found} of {rounds} are parked after {attempt} failed tries before the last because of {reason:?}: {dead:?}"
+            ));
+        }
+    }
+    run.found(Found { checker: "poison", violations: wrong });
+    let effects = audit.effects().await?;
+    run.found(Found { checker: "lost", violations: audit::lost(&feed.told().acknowledged, &effects, &audit.told().await?) });
+    run.found(Found { checker: "doubled", violations: audit::doubled(&effects) });
+    Ok(())
+}
