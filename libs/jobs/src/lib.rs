@@ -22,6 +22,7 @@ mod schedule;
 mod session;
 mod settings;
 mod trace;
+mod walk;
 mod work;
 mod worker;
 
@@ -35,6 +36,7 @@ pub use lane::Lane;
 pub use registry::Jobs;
 pub use settings::Settings;
 pub use trace::traced;
+pub use walk::{Walk, report_drift, write_alone};
 
 /// The tables of this lib, to be migrated with those of the service.
 pub fn migrations() -> magnitude_sharding::Migrations {

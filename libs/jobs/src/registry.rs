@@ -4,7 +4,14 @@ use futures_util::future::BoxFuture;
 use magnitude_sharding::Shards;
 use tokio_util::sync::CancellationToken;
 
-use crate::{Context, Job, JobError, Settings, schedule::Schedule, work};
+use crate::{
+    Context, Job, JobError, Settings, Walk,
+    schedule::{First, Schedule},
+    walk::{Begin, Part},
+    work,
+};
+
+const DAY: Duration = Duration::from_hours(24);
 
 type Run<S> = dyn Fn(S, Context, String) -> BoxFuture<'static, Result<(), JobError>> + Send + Sync;
 
@@ -43,8 +50,16 @@ impl<S: Clone + Send + Sync + 'static> Jobs<S> {
     /// good, and one whose job still waits writes none.
     #[must_use]
     pub fn schedule<J: Job<State = S> + Clone>(mut self, name: &'static str, every: Duration, job: J) -> Self {
-        self.schedules.push(Schedule::new(name, every, job));
+        self.schedules.push(Schedule::new(name, every, First::AtOnce, job));
         self
+    }
+
+    /// Walks all buckets at the end of every day (UTC), for the first time at the end of the one in which a worker was there first.
+    #[must_use]
+    pub fn walk_nightly<W: Walk<State = S>>(self, name: &'static str) -> Self {
+        let mut jobs = self.register::<Begin<W>>().register::<Part<W>>();
+        jobs.schedules.push(Schedule::new(name, DAY, First::NextTick, Begin::<W>::default()));
+        jobs
     }
 
     /// Runs due jobs of all shards until `stop`; what runs then is finished first. Spawn it.

@@ -18,7 +18,15 @@ type Submit = dyn for<'a> Fn(&'a mut Write, &'static str) -> BoxFuture<'a, Resul
 pub(crate) struct Schedule {
     name: &'static str,
     every: Duration,
+    first: First,
     submit: Arc<Submit>,
+}
+
+/// When a schedule that no worker has seen before begins.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum First {
+    AtOnce,
+    NextTick,
 }
 
 const DUE: &str = "
@@ -26,13 +34,20 @@ const DUE: &str = "
          < floor(extract(epoch from clock_timestamp()) / $4)::bigint
     where (select sharding.owns($1, $2))";
 
-/// The server's clock counts, so that two workers' clocks make no two ticks.
+/// The server's clock counts, so that two workers' clocks make no two ticks. Says whether the schedule is new.
 const RAISE: &str = "
     insert into jobs.schedules as s (bucket, name, tick) values ($1, $2, floor(extract(epoch from clock_timestamp()) / $3)::bigint)
-    on conflict (bucket, name) do update set tick = excluded.tick where s.tick < excluded.tick";
+    on conflict (bucket, name) do update set tick = excluded.tick where s.tick < excluded.tick
+    returning xmax = 0";
+
+/// Makes the tick come that was led already, or the next one if it was not.
+pub(crate) const RECALL: &str = "update jobs.schedules set tick = -1 where bucket = $1 and name = $2 and (select sharding.guard($1))";
+
+pub(crate) const NAMES: &str = "
+    select name from jobs.schedules where bucket in (select bucket from sharding.held) and (select sharding.covers($1)) order by name";
 
 impl Schedule {
-    pub fn new<J: Job + Clone>(name: &'static str, every: Duration, job: J) -> Self {
+    pub fn new<J: Job + Clone>(name: &'static str, every: Duration, first: First, job: J) -> Self {
         let submit: Arc<Submit> = Arc::new(move |write, name| {
             let job = job.clone();
             Box::pin(async move {
@@ -40,7 +55,7 @@ impl Schedule {
                 enqueue_with(write, &job, Options { unique, ..Options::default() }).await.map(drop)
             })
         });
-        Self { name, every, submit }
+        Self { name, every, first, submit }
     }
 
     /// Leads the tick if it has come and nobody did: its row and its job are one transaction.
@@ -51,12 +66,15 @@ impl Schedule {
             return Ok(());
         }
         let mut write = shards.write(bucket).await?;
-        let raised = sqlx::query(RAISE).bind(bucket.as_i16()).bind(self.name).bind(every).execute(&mut *write).await?;
-        if raised.rows_affected() == 0 {
+        let raised: Option<bool> =
+            sqlx::query_scalar(RAISE).bind(bucket.as_i16()).bind(self.name).bind(every).fetch_optional(&mut *write).await?;
+        let Some(new) = raised else {
             write.rollback().await;
             return Ok(());
+        };
+        if !new || self.first == First::AtOnce {
+            (self.submit)(&mut write, self.name).await?;
         }
-        (self.submit)(&mut write, self.name).await?;
         write.commit().await.map(drop)
     }
 }

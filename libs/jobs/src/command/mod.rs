@@ -7,10 +7,14 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::Subcommand;
-use magnitude_sharding::{Settings, ShardSettings, Shards};
+use magnitude_ids::Bucket;
+use magnitude_sharding::{Settings, ShardFreshness, ShardSettings, Shards};
 use tokio_util::sync::CancellationToken;
 
-use crate::Lane;
+use crate::{
+    Lane,
+    schedule::{NAMES, RECALL},
+};
 pub use dead::Dead;
 
 /// A command about a service's jobs.
@@ -27,6 +31,11 @@ pub enum Order {
     Pause { lane: Lane },
     /// Lets a lane go on
     Resume { lane: Lane },
+    /// Lets what runs at certain times run at once; what still runs is not begun anew
+    Run {
+        /// As the service names it, for instance recount
+        schedule: String,
+    },
 }
 
 /// Carries it out and prints what came of it. Fails if a shard does not answer: then some may have been told and others not, and the same
@@ -43,6 +52,7 @@ pub async fn command(settings: &Settings, shards: &[ShardSettings], order: Order
             Order::Pause { lane } => {
                 on_all(&shards, "insert into jobs.paused (lane) values ($1) on conflict do nothing returning true", lane).await
             }
+            Order::Run { schedule } => run(&shards, &schedule).await,
             Order::Resume { lane } => on_all(&shards, "delete from jobs.paused where lane = $1 returning true", lane).await,
         }
     };
@@ -61,5 +71,16 @@ async fn on_all(shards: &Shards, sql: &'static str, lane: Lane) -> anyhow::Resul
         told.with_context(|| format!("shard {shard} was not told"))?;
     }
     println!("All shards know it.");
+    Ok(())
+}
+
+/// The workers do it: the tick is made to come once more.
+async fn run(shards: &Shards, schedule: &str) -> anyhow::Result<()> {
+    if shards.execute(Bucket::of_name(schedule), RECALL, |q| q.bind(schedule)).await? == 0 {
+        let known: Vec<(String,)> = shards.fetch_from_all(&ShardFreshness::default(), NAMES, |q| q).await?;
+        let known: Vec<_> = known.into_iter().map(|(name,)| name).collect();
+        anyhow::bail!("no worker knows a schedule {schedule:?}; they know {known:?}");
+    }
+    println!("A worker begins it within a second.");
     Ok(())
 }

@@ -1,10 +1,15 @@
 //! `jobs dead …` as an operator uses it.
 
+use std::time::Duration;
+
 use clap::Parser;
 use magnitude_jobs::{Order, command};
 use magnitude_kit::eventually;
 
-use crate::{bench::Bench, jobs::Obey};
+use crate::{
+    bench::{Bench, jobs as kinds},
+    jobs::{Leave, Obey},
+};
 
 #[derive(Parser)]
 struct Line {
@@ -12,7 +17,7 @@ struct Line {
     order: Order,
 }
 
-async fn jobs(bench: &Bench, words: &[&str]) -> anyhow::Result<()> {
+pub async fn jobs(bench: &Bench, words: &[&str]) -> anyhow::Result<()> {
     let order = Line::try_parse_from([&["jobs"], words].concat())?.order;
     let (settings, shards) = bench.cluster.settings();
     command(&settings, &shards, order).await
@@ -71,4 +76,18 @@ async fn which_ones_must_be_said() {
     let bench = Bench::new().await;
     assert!(jobs(&bench, &["dead", "drop"]).await.is_err());
     assert!(jobs(&bench, &["pause", "slow"]).await.is_err());
+}
+
+#[tokio::test]
+async fn what_is_scheduled_runs_at_once_when_it_is_asked_for() {
+    let bench = Bench::new().await;
+    let worker = bench.start(kinds().schedule("leave one", Duration::from_hours(24), Leave::once()), bench.broker.clone());
+    eventually("the first tick came", async || bench.effects().await == 1 && bench.waiting().await == 0).await;
+
+    jobs(&bench, &["run", "leave one"]).await.unwrap();
+
+    eventually("it ran again", async || bench.effects().await == 2).await;
+    let unknown = jobs(&bench, &["run", "leave two"]).await.unwrap_err();
+    assert!(unknown.to_string().contains(r#"they know ["leave one"]"#), "{unknown}");
+    worker.stop().await;
 }

@@ -13,3 +13,4 @@ mod outcomes;
 mod poison;
 mod queue;
 mod schedules;
+mod walk;
