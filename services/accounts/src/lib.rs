@@ -157,5 +157,5 @@ pub fn migrations() -> Vec<Migrations> {
 }
 
 fn jobs() -> Jobs<App> {
-    Jobs::new(Accounts::NAME).register::<jobs::SettleNames>().register::<jobs::EndSessions>()
+    Jobs::new(Accounts::NAME).register::<jobs::SettleNames>().register::<jobs::EndSessions>().walk_nightly::<jobs::Recount>("recount")
 }

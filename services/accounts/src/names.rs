@@ -2,7 +2,6 @@
 //! came is freed by whoever meets it, after making sure that the write never will come.
 
 use magnitude_cache::Void;
-use magnitude_chassis::ApiError;
 use magnitude_ids::{Bucket, Id};
 use magnitude_sharding::{Begun, Error, Freshness, Write, WriteId};
 use serde::{Deserialize, Serialize};
@@ -80,7 +79,7 @@ pub enum Reserved {
 }
 
 /// Takes a name for a write that follows.
-pub async fn reserve(app: &App, name: &Name, claim: Claim) -> Result<Reserved, ApiError> {
+pub async fn reserve(app: &App, name: &Name, claim: Claim) -> Result<Reserved, Error> {
     // A freed name may be taken again by another at once: a few turns, then it is taken.
     for _ in 0..3 {
         let mut write = app.shards.write(name.bucket()).await?;
@@ -107,7 +106,7 @@ pub async fn reserve(app: &App, name: &Name, claim: Claim) -> Result<Reserved, A
 
 /// The same, also where another write of the same user holds the name and has not come for a while: its process may have died.
 /// That one is settled; if it was only late it does not come any more, and begins anew.
-pub async fn insist(app: &App, name: &Name, claim: Claim) -> Result<Reserved, ApiError> {
+pub async fn insist(app: &App, name: &Name, claim: Claim) -> Result<Reserved, Error> {
     let reserved = reserve(app, name, claim).await?;
     if reserved != Reserved::SameUser {
         return Ok(reserved);

@@ -164,5 +164,9 @@ pub fn migrations() -> Vec<Migrations> {
 }
 
 fn jobs() -> Jobs<App> {
-    Jobs::new(Articles::NAME).register::<jobs::MirrorFavorite>().register::<jobs::RetractFavorites>().register::<jobs::Notify>()
+    Jobs::new(Articles::NAME)
+        .register::<jobs::MirrorFavorite>()
+        .register::<jobs::RetractFavorites>()
+        .register::<jobs::Notify>()
+        .walk_nightly::<jobs::Recount>("recount")
 }

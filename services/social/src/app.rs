@@ -22,9 +22,15 @@ impl App {
     pub fn connect(settings: &Settings, tasks: &Tasks) -> anyhow::Result<Self> {
         let (shards, watch) = Shards::connect(&settings.database, &settings.shards, tasks.stop())?;
         tasks.spawn("the shards' watch", watch);
+        let app = Self::new(settings, shards)?;
+        tasks.spawn("the cache's repair", app.cache.repair(tasks.stop()));
+        Ok(app)
+    }
+
+    /// Connects to nothing yet but the shards, which the caller watches.
+    pub fn new(settings: &Settings, shards: Shards) -> anyhow::Result<Self> {
         let accounts = AccountsClient::new(&settings.internal)?;
         let cache = Cache::new(&settings.cache, "social", shards.clone())?.on_untold(magnitude_session::untold);
-        tasks.spawn("the cache's repair", cache.repair(tasks.stop()));
         let sessions = Sessions::new(&settings.sessions, accounts.clone())?;
         let limiter = Limiter::new(&settings.sessions, "social", settings.limits)?;
         Ok(Self { shards, cache, sessions, limiter, accounts })

@@ -88,4 +88,5 @@ fn jobs() -> Jobs<App> {
         .register::<jobs::NotifyPage>()
         .register::<jobs::TrimNotifications>()
         .schedule("trim notifications", DAY, jobs::TrimNotifications)
+        .walk_nightly::<jobs::Recount>("recount")
 }

@@ -6,6 +6,7 @@ mod keys;
 mod limits;
 mod profiles;
 mod races;
+mod recount;
 mod reservations;
 mod revocations;
 mod sessions;

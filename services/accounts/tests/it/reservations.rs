@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use crate::app::{Instance, QUICK, SLOW, TestApp, email};
 
-fn claim() -> Claim {
+pub fn claim() -> Claim {
     Claim { user: Id::new(Bucket::random(), SystemTime::now()), write_id: Uuid::new_v4(), version: 1 }
 }
 

@@ -2,8 +2,10 @@
 
 mod mirror_favorite;
 mod notify;
+mod recount;
 mod retract_favorites;
 
 pub use mirror_favorite::MirrorFavorite;
 pub use notify::{Notify, about};
+pub use recount::Recount;
 pub use retract_favorites::RetractFavorites;

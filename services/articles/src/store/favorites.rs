@@ -84,12 +84,18 @@ pub async fn find(shards: &Shards, article: Id, user: Id) -> Result<Option<(bool
     shards.fetch_optional(article.bucket(), Freshness::Primary, FIND, bind).await
 }
 
-/// Applies a change of `favorites` to the user's mirror, unless a newer one was applied already, and counts it.
+/// Applies a change of `favorites` to the user's mirror, unless a newer one was applied already, and counts it. One of the same version is
+/// the same change, so it is applied where the mirror says otherwise.
 pub async fn mirror(write: &mut Write, user: Id, article: Id, active: bool, version: i64) -> Result<(), Error> {
     let bucket = user.bucket().as_i16();
-    // Mirrors of one user come one after another, so the delta below is exact.
-    sqlx::query(LOCK_FAVORITER).bind(bucket).bind(user.as_i64()).execute(&mut **write).await?;
+    lock_favoriter(write, user).await?;
     sqlx::query(MIRROR).bind(bucket).bind(user.as_i64()).bind(article.as_i64()).bind(active).bind(version).execute(&mut **write).await?;
+    Ok(())
+}
+
+/// Mirrors of one user come one after another, so what each adds to their count is exact.
+pub async fn lock_favoriter(write: &mut Write, user: Id) -> Result<(), Error> {
+    sqlx::query(LOCK_FAVORITER).bind(user.bucket().as_i16()).bind(user.as_i64()).execute(&mut **write).await?;
     Ok(())
 }
 
@@ -140,7 +146,8 @@ pub(crate) const MIRROR: &str = "
     with old as (select active, version from favorites_by_user where bucket = $1 and user_id = $2 and article = $3),
     new as (
         insert into favorites_by_user as m (bucket, user_id, article, active, version) values ($1, $2, $3, $4, $5)
-        on conflict (bucket, user_id, article) do update set active = $4, version = $5 where m.version < $5
+        on conflict (bucket, user_id, article) do update set active = $4, version = $5
+            where m.version < $5 or (m.version = $5 and m.active <> $4)
         returning active)
     update favoriters set articles = articles + new.active::int - coalesce((select old.active::int from old), 0)
     from new where bucket = $1 and user_id = $2";

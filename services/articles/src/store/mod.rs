@@ -5,6 +5,7 @@ pub mod comments;
 pub mod favorited;
 pub mod favorites;
 pub mod lists;
+pub mod recount;
 mod tagging;
 pub mod tags;
 
@@ -23,7 +24,7 @@ pub(crate) fn numbers(ids: &[&Id]) -> Vec<i64> {
     ids.iter().map(|id| id.as_i64()).collect()
 }
 
-/// Every statement, for the test that prepares them against the migrated schema.
+/// Every statement but those of recounts, for the test that prepares them against the migrated schema.
 pub const STATEMENTS: [&str; 46] = [
     articles::FIND,
     articles::HEADS,

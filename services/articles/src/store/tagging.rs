@@ -10,11 +10,16 @@ pub async fn insert(write: &mut Write, article: Id, tags: &[String]) -> Result<(
     Ok(())
 }
 
+pub async fn delete(write: &mut Write, article: Id, tags: &[String]) -> Result<(), Error> {
+    sqlx::query(DELETE).bind(article.bucket().as_i16()).bind(article.as_i64()).bind(tags).execute(&mut **write).await?;
+    Ok(())
+}
+
 /// Gives a locked article other tags.
 pub async fn replace(write: &mut Write, old: &Head, tags: &[String]) -> Result<(), Error> {
     let gone: Vec<_> = old.tags.iter().filter(|tag| !tags.contains(tag)).cloned().collect();
     let new: Vec<_> = tags.iter().filter(|tag| !old.tags.contains(tag)).cloned().collect();
-    sqlx::query(DELETE).bind(old.id.bucket().as_i16()).bind(old.id.as_i64()).bind(&gone).execute(&mut **write).await?;
+    delete(write, old.id, &gone).await?;
     insert(write, old.id, &new).await?;
     count(write, &gone, &new).await
 }

@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// Favorites an article and commits its job, which nobody runs: as if the process had died here.
-async fn favorite_and_crash(test: &TestApp, article: Id) -> MirrorFavorite {
+pub async fn favorite_and_crash(test: &TestApp, article: Id) -> MirrorFavorite {
     let user = test.bob.id();
     let mut write = test.shards().write(article.bucket()).await.unwrap();
     let version = store::favorites::set(&mut write, article, user, true).await.unwrap().unwrap().version;

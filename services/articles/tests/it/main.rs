@@ -9,6 +9,7 @@ mod jobs;
 mod lists;
 mod ordering;
 mod others;
+mod recount;
 mod repeats;
 mod statements;
 mod tags;

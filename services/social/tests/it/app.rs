@@ -3,7 +3,8 @@
 use magnitude_chassis::{HttpSettings, Roles, Running, TelemetrySettings};
 use magnitude_contract::social::SocialClient;
 use magnitude_kit::TestCluster;
-use magnitude_social::{Settings, Social};
+use magnitude_sharding::Shards;
+use magnitude_social::{App, Settings, Social};
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
 use tokio::task::JoinHandle;
@@ -15,6 +16,7 @@ pub struct TestApp {
     pub bob: User,
     pub carol: User,
     pub social: SocialClient,
+    settings: Settings,
     running: Running,
     http: reqwest::Client,
     accounts: JoinHandle<()>,
@@ -28,9 +30,25 @@ impl TestApp {
         let cluster = TestCluster::shards(2, "social", magnitude_social::migrations).await;
         let (ann, bob, carol) = (User::new("ann", 7), User::new("bob", 3000), User::new("carol", 40));
         let (url, accounts) = accounts::serve(&[ann.clone(), bob.clone(), carol.clone()]).await;
-        let running = Running::start::<Social>(settings(&cluster, url), Roles::BOTH).await.expect("the service starts");
+        let settings = settings(&cluster, url);
+        let running = Running::start::<Social>(settings.clone(), Roles::BOTH).await.expect("the service starts");
         let social = magnitude_contract::Settings { url: format!("http://{}", running.operator()), timeout_ms: 5_000 };
-        Self { ann, bob, carol, social: SocialClient::new(&social).unwrap(), running, http: reqwest::Client::new(), accounts, cluster }
+        Self {
+            ann,
+            bob,
+            carol,
+            social: SocialClient::new(&social).unwrap(),
+            settings,
+            running,
+            http: reqwest::Client::new(),
+            accounts,
+            cluster,
+        }
+    }
+
+    /// The service's state, for what no request reaches.
+    pub fn state(&self, shards: &Shards) -> App {
+        App::new(&self.settings, shards.clone()).expect("the settings are right")
     }
 
     /// A request about whom to follow, to be changed and sent.

@@ -7,4 +7,5 @@ mod follow;
 mod internal;
 mod mirror;
 mod notifications;
+mod recount;
 mod statements;

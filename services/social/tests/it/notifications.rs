@@ -31,15 +31,15 @@ impl TestApp {
         told["notifications"].as_array().expect("a list").iter().map(brief).collect()
     }
 
-    async fn unread(&self, user: &User) -> i64 {
+    pub async fn unread(&self, user: &User) -> i64 {
         self.told(user).await["unread"].as_i64().expect("a number")
     }
 
-    async fn mark(&self, user: &User, body: &Value) -> StatusCode {
+    pub async fn mark(&self, user: &User, body: &Value) -> StatusCode {
         self.notifications(Method::POST, "/read", user).json(body).send().await.expect("the service answers").status()
     }
 
-    async fn notify(&self, id: Uuid, notice: Notice) {
+    pub async fn notify(&self, id: Uuid, notice: Notice) {
         self.social.notify(&NotifyCall { id, notice }).await.expect("social takes it");
     }
 }
@@ -48,7 +48,7 @@ fn entry(kind: &str, actor: &str, others: i64, read: bool) -> (String, String, i
     (kind.to_owned(), actor.to_owned(), others, read)
 }
 
-fn about(author: &User) -> About {
+pub fn about(author: &User) -> About {
     let id = Id::new(author.id().bucket(), std::time::SystemTime::now());
     About { id, slug: format!("a-title-{id}"), title: "A title".to_owned() }
 }
