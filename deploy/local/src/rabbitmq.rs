@@ -38,7 +38,7 @@ impl Stack {
             ("vhost", RABBITMQ.into()),
             ("user", RABBITMQ.into()),
             ("password", self.secret(RABBITMQ)?),
-            ("cluster", self.cluster_formation()),
+            ("cluster", cluster_formation(&self.group(Kind::Broker, "rabbitmq"))),
         ];
         let config = self.render("rabbitmq/rabbitmq.conf", &values.each_ref().map(|(name, value)| (*name, value.as_str())))?;
         let file = self.folder.join("run").join(format!("{}.conf", node.name));
@@ -100,18 +100,6 @@ impl Stack {
         crate::up::together(&brokers.iter().collect::<Vec<_>>(), |broker| self.start(&broker.name))
     }
 
-    /// Who the brokers' cluster consists of; one alone has nobody to look for.
-    fn cluster_formation(&self) -> String {
-        let brokers = self.group(Kind::Broker, "rabbitmq");
-        if brokers.len() < 2 {
-            return String::new();
-        }
-        let key = "cluster_formation.";
-        let nodes =
-            brokers.iter().enumerate().map(|(index, node)| format!("{key}classic_config.nodes.{} = {}", index + 1, erlang_name(node)));
-        std::iter::once(format!("{key}peer_discovery_backend = classic_config")).chain(nodes).collect::<Vec<_>>().join("\n")
-    }
-
     pub(crate) fn broker_addresses(&self) -> Vec<String> {
         self.group(Kind::Broker, "rabbitmq").iter().map(|node| node.address.to_string()).collect()
     }
@@ -141,6 +129,16 @@ pub fn ready(node: &Node, password: &str) -> bool {
     crate::probe::amqp_signs_in(node.address, RABBITMQ, password)
 }
 
+/// Who the brokers' cluster consists of; one alone has nobody to look for.
+fn cluster_formation(brokers: &[Node]) -> String {
+    if brokers.len() < 2 {
+        return String::new();
+    }
+    let key = "cluster_formation.";
+    let nodes = brokers.iter().enumerate().map(|(index, node)| format!("{key}classic_config.nodes.{} = {}", index + 1, erlang_name(node)));
+    std::iter::once(format!("{key}peer_discovery_backend = classic_config")).chain(nodes).collect::<Vec<_>>().join("\n")
+}
+
 /// With its address as host, so that two stacks' nodes have two names and each finds its own.
 fn erlang_name(node: &Node) -> String {
     format!("{}@{}", node.name, node.address.ip())
@@ -161,7 +159,26 @@ pub fn installed() -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
+    use crate::topology::Topology;
+
+    #[test]
+    fn three_brokers_know_each_other_and_all_else_is_as_usual() {
+        let nodes = |topology: &str| -> Vec<Node> {
+            let topology = Topology::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("topologies"), topology).expect("is a topology");
+            topology.nodes(Block { a: 70, b: 1 }, &BTreeMap::new())
+        };
+        let split = |topology: &str| nodes(topology).into_iter().partition::<Vec<Node>, _>(|node| node.kind == Kind::Broker);
+        let ((one, usual), (three, others)) = (split("standard"), split("three-brokers"));
+
+        assert_eq!(cluster_formation(&one), "");
+        let formed = cluster_formation(&three);
+        assert_eq!(formed.lines().count(), 4, "{formed}");
+        assert!(formed.ends_with("cluster_formation.classic_config.nodes.3 = rabbitmq-3@127.70.1.28"), "{formed}");
+        assert_eq!(others, usual);
+    }
 
     #[test]
     fn blocks_have_ports_of_their_own_below_those_of_clients() {

@@ -16,6 +16,7 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 use tokio_util::sync::{CancellationToken, DropGuard};
+use uuid::Uuid;
 
 use super::{SERVICE, audit::Pair};
 use crate::{databases::Databases, probe};
@@ -23,8 +24,6 @@ use crate::{databases::Databases, probe};
 /// Enough that two jobs seldom wait for one reader's row.
 const READERS: usize = 4_096;
 const WRITERS: usize = 4;
-/// Of all writers: less than two workers can do, so that what faults leave behind is caught up with.
-const JOBS_PER_S: usize = 250;
 /// In a transaction of the flow.
 const TOGETHER: usize = 5;
 /// The same where only speed counts.
@@ -76,7 +75,7 @@ impl Feed {
         let pairs: Vec<Pair> = followers.iter().map(|follower| (followee.as_i64(), follower.as_i64())).collect();
         let mut told = self.told.lock().expect("no holder of this lock panics");
         match committed {
-            Ok(()) => {
+            Ok(_) => {
                 told.acknowledged.extend(&pairs);
                 Some((pairs, now()))
             }
@@ -89,13 +88,13 @@ impl Feed {
         }
     }
 
-    /// One transaction with these jobs, of any kind.
-    pub async fn commit<J: Job>(&self, bucket: Bucket, jobs: &[(J, Options)]) -> Result<(), Error> {
-        let mut write = self.shards.write(bucket).await?;
+    /// One transaction with these jobs, of any kind; their ids.
+    pub async fn commit<J: Job>(&self, bucket: Bucket, jobs: &[(J, Options)]) -> Result<Vec<Uuid>, Error> {
+        let (mut write, mut ids) = (self.shards.write(bucket).await?, Vec::new());
         for (job, options) in jobs {
-            magnitude_jobs::enqueue_with(&mut write, job, options.clone()).await?;
+            ids.extend(magnitude_jobs::enqueue_with(&mut write, job, options.clone()).await?);
         }
-        write.commit().await.map(drop)
+        write.commit().await.map(|_| ids)
     }
 
     /// Writes as fast as it goes until so many are acknowledged in all.
@@ -119,10 +118,10 @@ impl Feed {
         self.told.lock().expect("no holder of this lock panics").acknowledged.len()
     }
 
-    /// Writes at a steady pace. A writer that a fault held up catches up.
-    pub fn flow(&self) -> Flow {
+    /// Writes at a steady pace, so many a second. A writer that a fault held up catches up.
+    pub fn flow(&self, rate: u32) -> Flow {
         let (stop, mut writers) = (CancellationToken::new(), JoinSet::new());
-        let every = Duration::from_secs(1).mul_f64(crate::load::count(TOGETHER * WRITERS) / crate::load::count(JOBS_PER_S));
+        let every = Duration::from_secs(1).mul_f64(crate::load::count(TOGETHER * WRITERS) / f64::from(rate));
         for _ in 0..WRITERS {
             let (feed, stop) = (self.clone(), stop.clone());
             writers.spawn(async move {

@@ -8,6 +8,7 @@ use magnitude_jobs::{Job, JobError, Options as JobOptions};
 use magnitude_load::report::Figure;
 use magnitude_social::jobs::NotifyFollowed;
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use super::{SERVICE, audit, audit::Audit, feed::Feed, speed};
 use crate::{
@@ -23,8 +24,10 @@ const TITLE: &str = "jobs that cannot succeed are parked after their tries, and 
 const TRIES: i32 = 3;
 /// Two delays of 2 and 4 s, a quarter more at most, and the tries themselves.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// Beside one that fails each time: payload, kind, version, size.
-const UNREADABLE: usize = 4;
+/// Of a round: one that fails each time, and four of which payload, kind, version or size is bad.
+const POISON: usize = 5;
+/// A payload of so much text is larger than workers read.
+const LARGEST: usize = 1 << 20;
 
 /// Rows as a newer or a broken release would write them.
 macro_rules! odd {
@@ -52,53 +55,58 @@ odd!(Newer, "NotifyFollowed", 99, whom);
 
 pub async fn run(options: &Options) -> anyhow::Result<()> {
     let mut run = Run::begin(NAME, TITLE, options);
-    let (rounds, long) = if run.options.short { (1, Duration::from_secs(4)) } else { (run.rounds(5, 1), Duration::from_secs(20)) };
+    let (rate, long) = if run.options.short { (50, Duration::from_secs(4)) } else { (200, Duration::from_secs(20)) };
     run.control(|stack| stack.stop("autoscaler")).await?;
     let databases = run.databases()?;
     let audit = Audit::begin(&databases).await?;
     let feed = Feed::connect(&databases).await?;
-    let (mut without, mut beside) = (Vec::new(), Vec::new());
-    for _ in 0..rounds {
-        without.extend(speed::steady(&feed, long).await);
+    let (mut without, mut beside, mut poisoned) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..run.rounds(5, 1) {
+        without.extend(speed::steady(&feed, rate, long).await);
+        // Neither inherits what the other left to do.
+        check::settled(&databases).await?;
         run.fault("five jobs that cannot succeed");
-        poison(&feed, &audit).await?;
-        beside.extend(speed::steady(&feed, long).await);
+        poisoned.extend(poison(&feed, &audit).await?);
+        beside.extend(speed::steady(&feed, rate, long).await);
+        check::settled(&databases).await?;
     }
-    parked(&databases, rounds * (1 + UNREADABLE)).await?;
-    let jobs = check::settled(&databases).await?;
-    run.found(Found { checker: "jobs", violations: jobs });
+    parked(&databases, &poisoned).await?;
+    run.found(Found { checker: "jobs", violations: check::settled(&databases).await? });
     let [without, beside] = [speed::delays(&audit, &without).await?, speed::delays(&audit, &beside).await?];
     figures(&mut run, &without, &beside);
-    judge(&mut run, &feed, &audit, rounds).await?;
+    judge(&mut run, &feed, &audit, &poisoned).await?;
     audit.end().await?;
     run.control(|stack| stack.jobs(SERVICE, &["dead", "drop", "--all"].map(str::to_owned))).await?;
     run.control(|stack| stack.start("autoscaler")).await?;
     run.end().await
 }
 
-/// One that the database refuses each time, and four that nobody can run.
-async fn poison(feed: &Feed, audit: &Audit) -> anyhow::Result<()> {
+/// One that the database refuses each time, and four that nobody can run; their ids.
+async fn poison(feed: &Feed, audit: &Audit) -> anyhow::Result<Vec<Uuid>> {
     let [follower, followee] = [(); 2].map(|()| Id::new(Bucket::random(), SystemTime::now()));
     audit.refuse(follower.as_i64()).await?;
     let (bucket, options) = (followee.bucket(), JobOptions { max_tries: TRIES, ..JobOptions::default() });
-    feed.commit(bucket, &[(NotifyFollowed { follower, followee }, options.clone())]).await?;
     let text = |length| "x".repeat(length);
-    feed.commit(bucket, &[(Undecodable { whom: text(1) }, options.clone()), (Undecodable { whom: text(1 << 20) }, options.clone())])
-        .await?;
-    feed.commit(bucket, &[(Unknown { whom: text(1) }, options.clone())]).await?;
-    feed.commit(bucket, &[(Newer { whom: text(1) }, options)]).await.context("the shards take no jobs")
+    let unreadable = [text(1), text(LARGEST)].map(|whom| (Undecodable { whom }, options.clone()));
+    let mut ids = feed.commit(bucket, &[(NotifyFollowed { follower, followee }, options.clone())]).await?;
+    ids.extend(feed.commit(bucket, &unreadable).await?);
+    ids.extend(feed.commit(bucket, &[(Unknown { whom: text(1) }, options.clone())]).await?);
+    ids.extend(feed.commit(bucket, &[(Newer { whom: text(1) }, options)]).await.context("the shards take no jobs")?);
+    Ok(ids)
 }
 
-async fn parked(databases: &Databases, many: usize) -> anyhow::Result<()> {
-    wait::until("the jobs are parked", PATIENCE, wait::STEP, async || Ok((dead(databases).await?.len() >= many).then_some(()))).await
+async fn parked(databases: &Databases, jobs: &[Uuid]) -> anyhow::Result<()> {
+    let all = async || Ok((dead(databases, jobs).await?.len() == jobs.len()).then_some(()));
+    wait::until("the jobs are parked", PATIENCE, wait::STEP, all).await
 }
 
-/// Attempts and reason of each.
-async fn dead(databases: &Databases) -> anyhow::Result<Vec<(i32, String)>> {
+/// Attempts and reason of each of these that is parked.
+async fn dead(databases: &Databases, jobs: &[Uuid]) -> anyhow::Result<Vec<(i32, String)>> {
     let mut all = Vec::new();
     for shard in 0..databases.shards().len() {
-        let dead = sqlx::query_as("select attempt, reason from jobs.dead where bucket in (select bucket from sharding.held)");
-        all.extend(dead.fetch_all(&mut databases.primary(shard, SERVICE).await?).await?);
+        let dead = "select attempt, reason from jobs.dead where id = any($1) and bucket in (select bucket from sharding.held)";
+        let mut primary = databases.primary(shard, SERVICE).await?;
+        all.extend(sqlx::query_as(dead).bind(jobs).fetch_all(&mut primary).await?);
     }
     Ok(all)
 }
@@ -111,8 +119,8 @@ fn figures(run: &mut Run, without: &Latencies, beside: &Latencies) {
     run.figure(Figure::shown("others", count(without.count() + beside.count()), "count"));
 }
 
-async fn judge(run: &mut Run, feed: &Feed, audit: &Audit, rounds: usize) -> anyhow::Result<()> {
-    let (dead, tries) = (dead(&run.databases()?).await?, audit.refused().await?);
+async fn judge(run: &mut Run, feed: &Feed, audit: &Audit, poisoned: &[Uuid]) -> anyhow::Result<()> {
+    let (dead, tries, rounds) = (dead(&run.databases()?, poisoned).await?, audit.refused().await?, poisoned.len() / POISON);
     let wanted = i64::from(TRIES) * i64::try_from(rounds)?;
     let mut wrong = Vec::new();
     if tries != wanted {

@@ -19,16 +19,14 @@ use crate::{
     wait,
 };
 
-/// Jobs of transactions of their own, 200 a second.
-const EVERY: Duration = Duration::from_millis(5);
 const LOOK: Duration = Duration::from_millis(20);
 /// Nearly as many messages as the relays leave in the broker at once.
 const WINDOW: usize = 9_000;
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// Jobs, each with the moment at which its transaction was answered.
-pub async fn steady(feed: &Feed, long: Duration) -> Vec<(Pair, f64)> {
-    let (mut ticks, end) = (interval(EVERY), Instant::now() + long);
+/// Jobs of transactions of their own, so many a second; each with the moment of its transaction's answer.
+pub async fn steady(feed: &Feed, rate: u32, long: Duration) -> Vec<(Pair, f64)> {
+    let (mut ticks, end) = (interval(Duration::from_secs(1) / rate), Instant::now() + long);
     let mut writes = tokio::task::JoinSet::new();
     while Instant::now() < end {
         ticks.tick().await;
@@ -52,13 +50,13 @@ pub async fn delays(audit: &Audit, written: &[(Pair, f64)]) -> anyhow::Result<La
     Ok(Latencies::of(delays.into_iter()))
 }
 
-pub async fn calm(run: &mut Run, feed: &Feed, audit: &Audit, long: Duration) -> anyhow::Result<()> {
-    let written = steady(feed, long).await;
+pub async fn calm(run: &mut Run, feed: &Feed, audit: &Audit, rate: u32, long: Duration) -> anyhow::Result<()> {
+    let written = steady(feed, rate, long).await;
     check::settled(&run.databases()?).await?;
     let delays = delays(audit, &written).await?;
-    run.figure(Figure::shown("jobs a second in calm", count(written.len()) / long.as_secs_f64(), "1/s"));
-    run.figure(Figure::at_most("from commit to the job's write, median", millis(delays.percentile(0.5)), "ms", 15.0));
-    run.figure(Figure::at_most("from commit to the job's write, p99", millis(delays.percentile(0.99)), "ms", 60.0));
+    let what = format!("from commit to the job's write at {rate} jobs a second");
+    run.figure(Figure::at_most(format!("{what}, median"), millis(delays.percentile(0.5)), "ms", 15.0));
+    run.figure(Figure::at_most(format!("{what}, p99"), millis(delays.percentile(0.99)), "ms", 60.0));
     Ok(())
 }
 
