@@ -83,12 +83,12 @@ pub async fn run(options: &Options) -> anyhow::Result<()> {
 
 /// One that the database refuses each time, and four that nobody can run; their ids.
 async fn poison(feed: &Feed, audit: &Audit) -> anyhow::Result<Vec<Uuid>> {
-    let [follower, followee] = [(); 2].map(|()| Id::new(Bucket::random(), SystemTime::now()));
-    audit.refuse(follower.as_i64()).await?;
-    let (bucket, options) = (followee.bucket(), JobOptions { max_tries: TRIES, ..JobOptions::default() });
+    let [refused, reader] = [(); 2].map(|()| Id::new(Bucket::random(), SystemTime::now()));
+    audit.refuse(refused.as_i64()).await?;
+    let (bucket, options) = (reader.bucket(), JobOptions { max_tries: TRIES, ..JobOptions::default() });
     let text = |length| "x".repeat(length);
     let unreadable = [text(1), text(LARGEST)].map(|whom| (Undecodable { whom }, options.clone()));
-    let mut ids = feed.commit(bucket, &[(NotifyFollowed { follower, followee }, options.clone())]).await?;
+    let mut ids = feed.commit(bucket, &[(NotifyFollowed { follower: refused, followee: reader }, options.clone())]).await?;
     ids.extend(feed.commit(bucket, &unreadable).await?);
     ids.extend(feed.commit(bucket, &[(Unknown { whom: text(1) }, options.clone())]).await?);
     ids.extend(feed.commit(bucket, &[(Newer { whom: text(1) }, options)]).await.context("the shards take no jobs")?);
