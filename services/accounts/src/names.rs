@@ -162,11 +162,11 @@ pub async fn give_back(app: &App, names: &[&Name], claim: Claim) {
     }
 }
 
-/// Gives a name back that a user had up to `version`.
-pub async fn release(app: &App, name: &Name, user: Id, version: i64) -> Result<(), Error> {
+/// Gives a name back that a user had up to `version`; whether it still was the user's.
+pub async fn release(app: &App, name: &Name, user: Id, version: i64) -> Result<bool, Error> {
     let mut write = app.shards.write(name.bucket()).await?;
     let since = store::names::release(&mut write, name, user, version).await?;
     let committed = write.commit().await?;
     app.cache.wrote(&committed, &since.map_or_else(Vec::new, |since| name.void(since + 1))).await;
-    Ok(())
+    Ok(since.is_some())
 }
