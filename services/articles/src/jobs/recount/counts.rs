@@ -48,8 +48,9 @@ pub(super) async fn favoriters(app: &App, bucket: Bucket, after: i64) -> Result<
 
 pub(super) async fn totals(app: &App, bucket: Bucket) -> Result<(), Error> {
     let mut write = write_alone(&app.shards, bucket).await?;
-    let tags = recount::counts::tags(&mut write).await?;
+    // The tags last, as in every write: of two that lock both, neither waits for the other in a ring.
     let total = recount::counts::total(&mut write).await?;
+    let tags = recount::counts::tags(&mut write).await?;
     let mut voids = keyspaces::tag_voids(&tags);
     voids.extend(total.then(|| keyspaces::all().void()));
     commit(app, write, &voids).await?;
