@@ -22,7 +22,8 @@ const BATCH: u32 = 500;
 const WINDOW: u32 = 10_000;
 
 /// The broker has a minute for it; after that the row is published again. The row's lock is skipped and not waited for, no transaction stays
-/// open, and rows of buckets that this shard does not own are left alone. `$1` are lanes, `$2` how many of each.
+/// open, and rows of buckets that this shard does not own are left alone. `$1` are lanes, `$2` how many of each. The commit waits for no
+/// disk and no standby: a failover that forgets it has the rows published once more, and what runs twice shows once.
 const TAKE: &str = "
     with due as (
         select j.bucket, j.id from unnest($1::text[], $2::int[]) l (lane, most) cross join lateral (
@@ -33,6 +34,7 @@ const TAKE: &str = "
         where not exists (select from jobs.paused p where p.lane = l.lane))
     update jobs.jobs j set published_until = clock_timestamp() + interval '1 minute'
     from due where j.bucket = due.bucket and j.id = due.id and sharding.guard(due.bucket)
+      and (select set_config('synchronous_commit', 'off', true)) = 'off'
     returning j.lane, j.bucket, j.id, j.turn, j.traceparent";
 
 #[derive(FromRow)]
