@@ -61,7 +61,7 @@ pub async fn mark_read(write: &mut Write, reader: Id, ids: Option<&[Uuid]>) -> R
 /// Tells a reader of one actor: in the bundle that the reader has not read yet, or in a new one.
 pub async fn bundle(write: &mut Write, reader: Id, kind: Kind, actor: Id, article: Option<&About>) -> Result<(), Error> {
     let bucket = write.bucket().as_i16();
-    let (id, new): (Uuid, bool) = sqlx::query_as(OPEN)
+    let (id, joins): (Uuid, bool) = sqlx::query_as(BUNDLE)
         .bind(bucket)
         .bind(reader.as_i64())
         .bind(kind.name())
@@ -71,10 +71,7 @@ pub async fn bundle(write: &mut Write, reader: Id, kind: Kind, actor: Id, articl
         .bind(actor.as_i64())
         .fetch_one(&mut **write)
         .await?;
-    let joined = sqlx::query(JOIN).bind(bucket).bind(id).bind(actor.as_i64()).execute(&mut **write).await?.rows_affected() > 0;
-    if new {
-        sqlx::query(COUNT).bind(bucket).bind(reader.as_i64()).execute(&mut **write).await?;
-    } else if joined {
+    if joins {
         sqlx::query(LEAD).bind(bucket).bind(id).bind(actor.as_i64()).execute(&mut **write).await?;
     }
     Ok(())
@@ -109,21 +106,23 @@ pub(crate) const MARK_READ: &str = "
         where bucket = $1 and reader = $2 and not read and ($3::uuid[] is null or id = any($3)) returning 1)
     update unread set count = count - (select count(*) from marked) where bucket = $1 and reader = $2";
 
-/// A row that this statement made has no older version.
-pub(crate) const OPEN: &str = "
-    insert into notifications (bucket, reader, kind, article, slug, title, actor) values ($1, $2, $3, $4, $5, $6, $7)
-    on conflict (bucket, reader, kind, coalesce(article, 0)) where kind <> 'published' and not read do update set at = clock_timestamp()
-    returning id, xmax = 0";
+/// Opens a bundle or finds the open one, and has the actor in it; whether one joined whom the bundle is to name and count. A row that this
+/// statement made has no older version.
+pub(crate) const BUNDLE: &str = "
+    with open as (
+        insert into notifications (bucket, reader, kind, article, slug, title, actor) values ($1, $2, $3, $4, $5, $6, $7)
+        on conflict (bucket, reader, kind, coalesce(article, 0)) where kind <> 'published' and not read do update set at = clock_timestamp()
+        returning id, xmax = 0 as new),
+    joined as (
+        insert into notification_actors (bucket, notification, actor) select $1, id, $7 from open on conflict do nothing returning 1),
+    counted as (
+        insert into unread as u (bucket, reader, count) select $1, $2, 1 from open where new
+        on conflict (bucket, reader) do update set count = u.count + 1)
+    select id, not new and exists (select from joined) from open";
 
-pub(crate) const JOIN: &str = "
-    insert into notification_actors (bucket, notification, actor) values ($1, $2, $3) on conflict do nothing";
-
+/// A statement of its own: one changes a row only once.
 pub(crate) const LEAD: &str = "
     update notifications set actor = $3, others = others + 1 where bucket = $1 and id = $2";
-
-pub(crate) const COUNT: &str = "
-    insert into unread as u (bucket, reader, count) values ($1, $2, 1)
-    on conflict (bucket, reader) do update set count = u.count + 1";
 
 /// In the order of the readers, as in every such statement: two articles that go to the same readers do not wait for each other in a circle.
 /// The shift and the mask are those of ids.
