@@ -1,6 +1,7 @@
 //! Writes jobs, as a service would in the transaction of a write, and remembers which ones exist for sure.
 
 use std::{
+    collections::BTreeSet,
     sync::{Arc, Mutex},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
@@ -68,7 +69,11 @@ impl Feed {
     /// Jobs of one transaction; with the moment of its answer, in seconds of the Unix clock, if it was acknowledged.
     pub async fn write(&self, jobs: usize) -> Option<(Vec<Pair>, f64)> {
         let followee = *self.readers.choose(&mut rand::rng())?;
-        let followers: Vec<Id> = (0..jobs).map(|_| Id::new(Bucket::random(), SystemTime::now())).collect();
+        let mut followers = BTreeSet::new();
+        // One whom the same random numbers drew before would be told of twice.
+        while followers.len() < jobs {
+            followers.insert(Id::new(Bucket::random(), SystemTime::now()));
+        }
         let job = |follower: &Id| NotifyFollowed { follower: *follower, followee };
         let jobs: Vec<_> = followers.iter().map(|follower| (job(follower), Options::default())).collect();
         let committed = self.commit(followee.bucket(), &jobs).await;
