@@ -13,7 +13,7 @@ use crate::{Lane, broker::Broker, publish::Publisher, row::Ticket, worker::Worke
 
 /// How often due rows are looked for: at once after some were found, more and more rarely while there are none.
 const SHORT: Duration = Duration::from_millis(5);
-const LONG: Duration = Duration::from_millis(50);
+const LONG: Duration = Duration::from_millis(100);
 /// After a failure: the shard is down, or a bucket is being moved.
 const ASIDE: Duration = Duration::from_millis(250);
 /// Rows of a lane at a time.
@@ -33,7 +33,8 @@ const TAKE: &str = "
             order by greatest(due_at, published_until) limit l.most for update skip locked) j
         where not exists (select from jobs.paused p where p.lane = l.lane))
     update jobs.jobs j set published_until = clock_timestamp() + interval '1 minute'
-    from due where j.bucket = due.bucket and j.id = due.id and sharding.guard(due.bucket)
+    from due where j.bucket = due.bucket and j.id = due.id
+      and (select bool_and(sharding.guard(bucket)) from (select distinct bucket from due) home)
       and (select set_config('synchronous_commit', 'off', true)) = 'off'
     returning j.lane, j.bucket, j.id, j.turn, j.traceparent";
 

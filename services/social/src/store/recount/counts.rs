@@ -49,6 +49,7 @@ pub(crate) const UNREAD: &str = "
         returning 1)
     select (select max(reader) from page having count(*) = $3), (select count(*) from mended)";
 
+/// Those that a write holds just now are left for another night: a reader who marks all as read takes them in an order of its own.
 pub(crate) const OTHERS: &str = "
     with page as (select id, kind, others from notifications where bucket = $1 and id > $2 order by id limit $3),
     wrong as (
@@ -57,6 +58,8 @@ pub(crate) const OTHERS: &str = "
             select greatest(count(*) - 1, 0)::int as others from notification_actors a
             where a.bucket = $1 and a.notification = page.id) found
         where page.kind <> 'published' and found.others <> page.others),
+    free as (
+        select n.id, wrong.missing from wrong join notifications n on n.bucket = $1 and n.id = wrong.id for no key update of n skip locked),
     mended as (
-        update notifications n set others = n.others + wrong.missing from wrong where n.bucket = $1 and n.id = wrong.id returning 1)
+        update notifications n set others = n.others + free.missing from free where n.bucket = $1 and n.id = free.id returning 1)
     select (select id from page where (select count(*) from page) = $3 order by id desc limit 1), (select count(*) from mended)";
