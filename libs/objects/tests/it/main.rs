@@ -1,5 +1,6 @@
-//! One suite over every kind of store: a folder, memory, and an S3 where the environment names one.
+//! One suite over every kind of store: a folder, memory, and an S3, which is a small one of this process or one that the environment names.
 
+mod s3;
 mod stores;
 
 use std::time::Duration;

@@ -8,21 +8,21 @@ use std::{
 use magnitude_objects::{Objects, Settings};
 use uuid::Uuid;
 
-/// `OBJECTS_TEST_S3`: the endpoint of an S3 with a bucket `test`, whose keys `OBJECTS_TEST_ACCESS_KEY` and `OBJECTS_TEST_SECRET_KEY` are.
+/// `OBJECTS_TEST_S3`: the endpoint of a real S3 with a bucket `test`; `OBJECTS_TEST_ACCESS_KEY` and `OBJECTS_TEST_SECRET_KEY` open it.
 pub struct Stores {
     all: Vec<Objects>,
     _folder: Folder,
 }
 
 impl Stores {
-    #[expect(clippy::unused_async, reason = "an S3 needs a runtime to be made in")]
     pub async fn all() -> Self {
         let (folder, objects) = folder();
-        let mut all = vec![objects, Objects::in_memory()];
-        if let Ok(endpoint) = std::env::var("OBJECTS_TEST_S3") {
-            let settings = s3(&format!("s3://test/{}", Uuid::new_v4()), &endpoint, 20_000);
-            all.push(Objects::new(&settings).expect("the settings are right"));
-        }
+        let endpoint = match std::env::var("OBJECTS_TEST_S3") {
+            Ok(real) => real,
+            Err(_) => crate::s3::serve().await,
+        };
+        let settings = s3(&format!("s3://test/{}", Uuid::new_v4()), &endpoint, 20_000);
+        let all = vec![objects, Objects::in_memory(), Objects::new(&settings).expect("the settings are right")];
         Self { all, _folder: folder }
     }
 

@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{App, keyspaces, store::collect};
 
-/// Collects, every night, what nobody uses: uploads that are a day old and of which no user's image shows a variant, then contents that no
-/// upload has and no user shows.
+/// Collects, every night, what nobody uses: of each bucket the uploads that are a day old and of which no user's image shows a variant, then
+/// the contents that no upload has and no user shows. Those of an upload whose bucket comes later go the night after.
 ///
 /// A content that somebody wants meanwhile does not vanish: whoever is about to refer to one touches its row first, and a row is doomed only
 /// if it was not touched for an hour. So when it is doomed, those who touched it have long said so where it is then looked for once more, and

@@ -206,7 +206,8 @@ async fn names_that_clients_give_are_not_looked_at() {
     let app = TestApp::new().await;
     for name in ["../../../etc/passwd", "..\\..\\x", "/etc/passwd\0.jpg", "a#1"] {
         let disposition = format!("attachment; filename=\"{}\"", name.replace('\0', "%00"));
-        let request = app.upload(&app.ann, jpeg(100, 100)).header("content-disposition", disposition).query(&[("name", name)]);
+        let request =
+            app.upload(&app.ann, jpeg(100, 100)).header("content-disposition", disposition).header("slug", name.replace('\0', "%00"));
         let (status, answer) = send(request).await;
         assert_eq!(status, StatusCode::CREATED, "{answer}");
         app.settled(answer["media"]["id"].as_str().unwrap()).await;

@@ -13,11 +13,14 @@ use crate::{
     images::jpeg,
 };
 
+/// All uploads, then all contents: at night a bucket's contents may come before another's uploads, and then go a night later.
 async fn collect(app: &App) -> Result<(), JobError> {
-    for bucket in Collect::filled(app, Bucket::new(0).unwrap(), Bucket::new(4_095).unwrap()).await.unwrap() {
-        let mut place = Some(Collect::default());
-        while let Some(at) = place {
-            place = at.page(app, bucket).await?;
+    for from in [Collect::default(), Collect::Objects(String::new())] {
+        for bucket in Collect::filled(app, Bucket::new(0).unwrap(), Bucket::new(4_095).unwrap()).await.unwrap() {
+            let mut place = Some(from.clone());
+            while let Some(at) = place.filter(|at| std::mem::discriminant(at) == std::mem::discriminant(&from)) {
+                place = at.page(app, bucket).await?;
+            }
         }
     }
     Ok(())

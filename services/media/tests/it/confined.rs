@@ -9,7 +9,7 @@ use image::ImageFormat;
 use magnitude_kit::eventually;
 use magnitude_media::decode::Limits;
 
-use crate::images::{encoded, jpeg, picture};
+use crate::images::{encoded, glass, jpeg, picture};
 
 fn limits() -> Limits {
     Limits {
@@ -79,14 +79,54 @@ fn processor_time_ends_the_process() {
     assert_eq!(output.status.signal(), Some(24), "SIGXCPU, {:?}", output.status);
 }
 
+/// What the child says, and the most memory it had, in MiB.
+fn measured(limits: &Limits, file: &[u8]) -> (Output, u64) {
+    let mut child = start(limits);
+    let status = format!("/proc/{}/status", child.id());
+    child.stdin.take().unwrap().write_all(file).ok();
+    let mut most = 0;
+    let mut output = child.stdout.take().unwrap();
+    let reader = std::thread::spawn(move || {
+        let mut said = Vec::new();
+        std::io::Read::read_to_end(&mut output, &mut said).ok();
+        said
+    });
+    while child.try_wait().expect("it is ours").is_none() {
+        let peak = of(&std::fs::read_to_string(&status).unwrap_or_default(), "VmHWM:");
+        most = most.max(peak.trim_end_matches("kB").trim().parse::<u64>().unwrap_or(0) / 1_024);
+        std::thread::sleep(std::time::Duration::from_millis(2));
+    }
+    let mut output = child.wait_with_output().expect("it ended");
+    output.stdout = reader.join().expect("it reads");
+    (output, most)
+}
+
 #[test]
 fn fifty_megapixels_stay_within_the_bound() {
-    for (name, format) in [("JPEG", ImageFormat::Jpeg), ("PNG", ImageFormat::Png)] {
-        let file = encoded(&picture(8_165, 6_123), format);
-        assert!(file.len() <= 25 << 20 || format == ImageFormat::Png, "{name} has {} bytes", file.len());
-        let output = run(&Limits { most_bytes: 200 << 20, ..limits() }, &file);
-        let refused = String::from_utf8_lossy(&output.stdout).contains("memory");
-        assert!(output.status.success() && !refused, "{name}: {:?} {}", output.status, String::from_utf8_lossy(&output.stderr));
+    let (wide, high) = (8_165, 6_123);
+    let files = [("JPEG", encoded(&picture(wide, high), ImageFormat::Jpeg)), ("PNG", encoded(&glass(wide, high), ImageFormat::Png))];
+    for (name, file) in files {
+        assert!(file.len() <= 25 << 20, "{name} has {} bytes", file.len());
+
+        let (output, most) = measured(&limits(), &file);
+
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success() && said.starts_with('v'), "{name}: {:?} {:.100} {:?}", output.status, said, output.stderr);
+        assert!((150..=300).contains(&most), "{name} took {most} MiB");
+    }
+}
+
+/// Not by what the head says, but by what decoding takes.
+#[test]
+fn the_bound_holds_whatever_a_decoder_does() {
+    let file = jpeg(4_000, 3_000);
+    for mebibytes in [36, 40, 48] {
+        let (output, most) = measured(&Limits { memory_bytes: mebibytes << 20, ..limits() }, &file);
+
+        let (said, complaint) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        let refused = said.contains("needs too much memory") || complaint.contains("memory allocation");
+        assert!(refused, "{mebibytes}: {:?} {said:.50} {complaint}", output.status);
+        assert!(most < mebibytes + 30, "{mebibytes}: {most}");
     }
 }
 
