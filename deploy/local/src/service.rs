@@ -250,7 +250,7 @@ impl Stack {
 
     /// One folder for all instances; and what neither they nor Envoy know of, which `/status` shows.
     fn media_settings(&self) -> Media {
-        let unknown = self.nodes().into_iter().filter(|node| matches!(node.kind, Kind::Etcd | Kind::Autoscaler | Kind::Checker));
+        let unknown = self.nodes().into_iter().filter(|node| matches!(node.kind, Kind::Etcd | Kind::Checker));
         let parts = unknown.map(|node| Part {
             address: if node.kind == Kind::Etcd { node.address } else { node.operator() }.to_string(),
             name: node.name,

@@ -20,7 +20,8 @@ impl Hash {
     }
 
     pub fn from_digest(digest: [u8; 32]) -> Self {
-        Self(digest.iter().map(|byte| format!("{byte:02x}")).collect())
+        let digit = |half: u8| char::from_digit(u32::from(half), 16).expect("half a byte is a digit");
+        Self(digest.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect())
     }
 
     pub fn as_str(&self) -> &str {

@@ -1,6 +1,6 @@
 use chrono::{DateTime, Utc};
 use futures_util::{
-    Stream, StreamExt,
+    StreamExt,
     stream::{self, BoxStream},
 };
 use object_store::{ObjectMeta, path::Path};
@@ -19,7 +19,7 @@ pub struct Entry {
 
 impl Objects {
     /// Everything below a folder, in any order and a page at a time, however much there is. What is no key is left out.
-    pub fn list(&self, folder: &Key) -> impl Stream<Item = Result<Entry, Error>> + Send + use<> {
+    pub fn list(&self, folder: &Key) -> BoxStream<'static, Result<Entry, Error>> {
         let (limit, path) = (self.timeout, Path::from(folder.as_str()));
         let found: BoxStream<'static, _> = self.store.list(Some(&path));
         let bounded = stream::unfold(Some(found), move |found| async move {
@@ -31,7 +31,7 @@ impl Objects {
                 Err(_) => Some((Err(Error::Late), None)),
             }
         });
-        bounded.filter_map(async |entry| entry.transpose())
+        bounded.filter_map(async |entry| entry.transpose()).boxed()
     }
 }
 

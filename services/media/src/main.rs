@@ -19,7 +19,7 @@ fn main() -> std::process::ExitCode {
     // Before anything is read or opened: this process is to have nothing.
     let mut arguments = std::env::args().skip(1);
     if arguments.next().as_deref() == Some(decode::COMMAND) {
-        return decode::main(arguments.next());
+        return decode::main(arguments.next().as_deref());
     }
     magnitude_chassis::run_with(Media, async |settings, command| match command {
         Command::Publish { folder } => publish::publish(&settings.objects, &folder).await,

@@ -3,7 +3,6 @@
 use std::{
     collections::BTreeSet,
     path::{Path, PathBuf},
-    pin::pin,
 };
 
 use anyhow::{Context, ensure};
@@ -49,7 +48,7 @@ pub async fn prune(settings: &Settings, days: u32) -> anyhow::Result<()> {
     let current = objects.get_small(&key(CURRENT)?, LARGEST_FILE).await?.context("nothing is published")?;
     let current: BTreeSet<String> = serde_json::from_slice(&current).context("the list of the current release is broken")?;
     let before = Utc::now() - TimeDelta::days(i64::from(days));
-    let (mut entries, mut removed) = (pin!(objects.list(&key(ASSETS)?)), 0);
+    let (mut entries, mut removed) = (objects.list(&key(ASSETS)?), 0);
     while let Some(entry) = entries.try_next().await? {
         let name = entry.key.as_str().rsplit('/').next().unwrap_or_default();
         if entry.modified < before && !current.contains(name) {

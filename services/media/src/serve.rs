@@ -25,7 +25,7 @@ pub const NO_SNIFF: (HeaderName, HeaderValue) = (X_CONTENT_TYPE_OPTIONS, HeaderV
 /// What is known of a file without its content.
 pub struct Known {
     pub size: u64,
-    /// Of a strong ETag, without its quotes.
+    /// Of a strong `ETag`, without its quotes.
     pub tag: String,
     pub content_type: &'static str,
 }

@@ -33,8 +33,9 @@ impl Stream {
         Ok(Some(piece))
     }
 
-    /// `error` as the answer, once a bounded rest was thrown away: a client that writes before it reads sees it, and not a reset connection.
-    pub async fn refuse(mut self, error: ApiError) -> ApiError {
+    /// Gives the reason back once a bounded rest was thrown away: a client that writes before it reads sees the answer, and not a reset
+    /// connection.
+    pub async fn refuse<E>(mut self, error: E) -> E {
         // What comes of the rest is no matter any more.
         timeout_at(self.deadline, drain(&mut self.pieces, self.limit)).await.ok();
         error

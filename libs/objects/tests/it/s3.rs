@@ -90,13 +90,12 @@ impl Bucket {
 
     fn delete(&mut self, body: &str) -> Response {
         let keys = body.split("<Key>").skip(1).filter_map(|rest| rest.split_once("</Key>"));
-        let deleted: String = keys
-            .map(|(key, _)| {
-                self.objects.remove(key);
-                format!("<Deleted><Key>{key}</Key></Deleted>")
-            })
-            .collect();
-        format!("<DeleteResult>{deleted}</DeleteResult>").into_response()
+        let mut answer = "<DeleteResult>".to_owned();
+        for (key, _) in keys {
+            self.objects.remove(key);
+            answer += &format!("<Deleted><Key>{key}</Key></Deleted>");
+        }
+        (answer + "</DeleteResult>").into_response()
     }
 
     fn get(&self, key: &str, headers: &HeaderMap) -> Response {

@@ -37,8 +37,8 @@ pub struct Limits {
 pub const COMMAND: &str = "decode";
 
 /// Does the work of the process; the limits come as its one argument.
-pub fn main(limits: Option<String>) -> ExitCode {
-    let limits = limits.as_deref().map(serde_json::from_str::<Limits>);
+pub fn main(limits: Option<&str>) -> ExitCode {
+    let limits = limits.map(serde_json::from_str::<Limits>);
     let Some(Ok(limits)) = limits else {
         eprintln!("the limits are missing: this command is for the service itself");
         return ExitCode::FAILURE;

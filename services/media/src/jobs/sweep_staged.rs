@@ -1,7 +1,4 @@
-use std::{
-    pin::pin,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use chrono::{TimeDelta, Utc};
 use futures_util::TryStreamExt;
@@ -33,7 +30,7 @@ impl Job for SweepStaged {
 pub(crate) async fn sweep(app: &App, age: TimeDelta) -> anyhow::Result<()> {
     let (began, before) = (Instant::now(), Utc::now() - age);
     let mut swept = app.objects.sweep(age.to_std().unwrap_or_default()).await?;
-    let mut staged = pin!(app.objects.list(&staging::folder()));
+    let mut staged = app.objects.list(&staging::folder());
     while let Some(entry) = staged.try_next().await? {
         if entry.modified < before {
             app.objects.delete(&entry.key).await?;

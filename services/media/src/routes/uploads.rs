@@ -8,7 +8,7 @@ use magnitude_chassis::{ApiError, Idempotency, Path, Reading, Stream, answer};
 use magnitude_ids::Id;
 use magnitude_jobs::{record_voids, submit};
 use magnitude_session::{Refusal, SignedIn};
-use magnitude_sharding::{Answer, Begun, Committed, Error};
+use magnitude_sharding::{Answer, Begun, Committed, Error, WriteId};
 
 use crate::{
     App,
@@ -19,6 +19,27 @@ use crate::{
     store::uploads,
 };
 
+/// Why an upload was not taken.
+pub enum Refused {
+    Session(Refusal),
+    Other(ApiError),
+}
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Session(refusal) => refusal.into_response(),
+            Self::Other(error) => error.into_response(),
+        }
+    }
+}
+
+impl From<ApiError> for Refused {
+    fn from(error: ApiError) -> Self {
+        Self::Other(error)
+    }
+}
+
 /// `POST /api/media`: one image as the raw body. It is kept as it came, and decoded by a worker. What the client says of its type or name is
 /// not read.
 pub async fn create(
@@ -26,31 +47,23 @@ pub async fn create(
     signed_in: Result<SignedIn, Refusal>,
     idempotency: Result<Idempotency, ApiError>,
     body: Stream,
-) -> Result<Response, Response> {
+) -> Result<Response, Refused> {
     let user = match signed_in {
         Ok(signed_in) => signed_in.session.user,
-        Err(refusal) => {
-            // Of the rest of the body nothing is wanted, but the client is to hear why.
-            body.refuse(ApiError::not_found("path")).await;
-            return Err(refusal.into_response());
-        }
+        Err(refusal) => return Err(Refused::Session(body.refuse(refusal).await)),
     };
     let idempotency = match (idempotency, limit(&app, user).await) {
         (Ok(idempotency), Ok(())) => idempotency,
-        (Err(error), _) | (_, Err(error)) => return Err(body.refuse(error).await.into_response()),
+        (Err(error), _) | (_, Err(error)) => return Err(body.refuse(error).await.into()),
     };
-    let staged = staging::receive(&app.objects, body).await.map_err(ApiError::into_response)?;
+    let staged = staging::receive(&app.objects, body).await?;
     let id = idempotency.write_id(&user.to_string(), &staged.digest);
-    match insert(&app, user, &id, &staged).await {
-        Ok(answered) => Ok(answered),
-        Err(error) => {
-            // What may have been written after all has its object still.
-            if !matches!(error, Error::Unknown) {
-                staging::discard(&app.objects, &staged).await;
-            }
-            Err(ApiError::from(error).into_response())
-        }
+    let inserted = insert(&app, user, &id, &staged).await;
+    // What may have been written after all has its object still.
+    if !matches!(inserted, Ok(_) | Err(Error::Unknown)) {
+        staging::discard(&app.objects, &staged).await;
     }
+    Ok(inserted.map_err(ApiError::from)?)
 }
 
 async fn limit(app: &App, user: Id) -> Result<(), ApiError> {
@@ -59,7 +72,7 @@ async fn limit(app: &App, user: Id) -> Result<(), ApiError> {
 }
 
 /// The row and its job, in one transaction; or the answer that this write was given before.
-async fn insert(app: &App, user: Id, id: &magnitude_sharding::WriteId, staged: &Staged) -> Result<Response, Error> {
+async fn insert(app: &App, user: Id, id: &WriteId, staged: &Staged) -> Result<Response, Error> {
     let mut write = match app.shards.begin(user.bucket(), id).await? {
         Begun::New(write) => write,
         Begun::Repeated(first) => {

@@ -1,6 +1,9 @@
+use std::collections::BTreeMap;
+
 use anyhow::Context;
 use futures_util::StreamExt;
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::{PATIENCE, Part};
 
@@ -30,25 +33,15 @@ struct Cluster {
 
 #[derive(Deserialize)]
 struct Host {
+    /// What fails is said with a `true`; what is not said is well.
     #[serde(default)]
-    health_status: Health,
+    health_status: BTreeMap<String, Value>,
 }
 
-/// What is not said is well.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Health {
-    failed_active_health_check: bool,
-    failed_outlier_check: bool,
-    pending_active_hc: bool,
-    active_hc_timeout: bool,
-    eds_health_status: String,
-}
-
-impl Health {
+impl Host {
     fn is_well(&self) -> bool {
-        let failed = self.failed_active_health_check || self.failed_outlier_check || self.pending_active_hc || self.active_hc_timeout;
-        !failed && matches!(&*self.eds_health_status, "" | "HEALTHY")
+        let told = self.health_status.get("eds_health_status").and_then(Value::as_str).unwrap_or("HEALTHY");
+        told == "HEALTHY" && !self.health_status.values().any(|said| *said == Value::Bool(true))
     }
 }
 
@@ -89,7 +82,7 @@ fn parse(answer: &[u8]) -> anyhow::Result<Vec<Part>> {
 }
 
 fn part(cluster: Cluster) -> Part {
-    let nodes: Vec<bool> = cluster.host_statuses.iter().map(|host| host.health_status.is_well()).collect();
+    let nodes: Vec<bool> = cluster.host_statuses.iter().map(Host::is_well).collect();
     Part::new(cluster.name, &nodes)
 }
 

@@ -6,6 +6,7 @@ mod bad;
 mod collect;
 mod confined;
 mod images;
+mod measure;
 mod origin;
 mod statements;
 mod status;
