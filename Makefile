@@ -73,6 +73,10 @@ check: ## Format, lints and unit tests
 test: ## Everything, on a stack of its own (SUITE=package runs one)
 	@deploy/local/test.sh $(SUITE)
 
+.PHONY: test-s3
+test-s3: toolchain ## Test the object store against a real S3 server, Garage (builds it first, for ten minutes)
+	@libs/objects/test-s3.sh
+
 .PHONY: prove
 prove: ## The long version: the conformance suite 20 times, 4 copies at once on a filled database, every experiment in full
 	@MAGNITUDE_PROVE=1 deploy/local/test.sh magnitude-conformance

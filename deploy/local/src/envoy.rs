@@ -54,15 +54,24 @@ impl Stack {
         let folder = self.endpoints_folder()?;
         let lock = fs::File::options().create(true).append(true).open(self.folder.join("run/endpoints.lock"))?;
         lock.lock()?;
-        for service in &self.topology.services {
-            let mut instances = self.group(Kind::Service, &service.name);
+        let there = |kind, group: &str| {
+            let mut instances = self.group(kind, group);
             instances.retain(|node| self.record_file(&node.name).exists() && Some(node.name.as_str()) != leaving);
-            let public: Vec<Value> = instances.iter().map(|node| endpoint(node.address)).collect();
-            let operator: Vec<Value> = instances.iter().map(|node| endpoint(node.operator())).collect();
-            for (cluster, endpoints) in [(service.name.clone(), public), (format!("{}-operator", service.name), operator)] {
-                let content = assignment(&cluster, &endpoints);
-                crate::files::write(&folder.join(format!("{cluster}.json")), content.to_string().as_bytes(), 0o644)?;
-            }
+            instances
+        };
+        let publish = |cluster: &str, endpoints: Vec<Value>| {
+            let content = assignment(cluster, &endpoints);
+            crate::files::write(&folder.join(format!("{cluster}.json")), content.to_string().as_bytes(), 0o644)
+        };
+        for service in &self.topology.services {
+            let instances = there(Kind::Service, &service.name);
+            publish(&service.name, instances.iter().map(|node| endpoint(node.address)).collect())?;
+            publish(&format!("{}-operator", service.name), instances.iter().map(|node| endpoint(node.operator())).collect())?;
+        }
+        // Nothing is routed to workers: Envoy only looks how they are, for whoever asks it.
+        for worker in &self.topology.workers {
+            let group = worker.group();
+            publish(&group, there(Kind::Worker, &group).iter().map(|node| endpoint(node.operator())).collect())?;
         }
         Ok(())
     }

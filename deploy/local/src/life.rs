@@ -57,8 +57,10 @@ impl Stack {
     /// Ends a node in order; past a bound, by force. A service first leaves the load balancer.
     pub fn stop(&self, name: &str) -> Result<()> {
         let node = self.node(name)?;
-        if node.kind == Kind::Service {
+        if matches!(node.kind, Kind::Service | Kind::Worker) {
             self.publish_endpoints(Some(name))?;
+        }
+        if node.kind == Kind::Service {
             self.wait_dropped(&node);
         }
         self.end(&node)
@@ -107,7 +109,7 @@ impl Stack {
             self.start_epmd(node)?;
         }
         program.spawn()?.save(&self.record_file(&node.name), made_of)?;
-        if node.kind == Kind::Service {
+        if matches!(node.kind, Kind::Service | Kind::Worker) {
             self.publish_endpoints(None)?;
         }
         Ok(())

@@ -37,6 +37,32 @@ struct Settings {
     broker: Broker,
     internal: Internal,
     shards: Vec<Shard>,
+    #[serde(flatten)]
+    media: Option<Media>,
+}
+
+/// What only the media service has.
+#[derive(Serialize)]
+struct Media {
+    objects: Objects,
+    status: Status,
+}
+
+#[derive(Serialize)]
+struct Objects {
+    store: String,
+}
+
+#[derive(Serialize)]
+struct Status {
+    envoy: String,
+    parts: Vec<Part>,
+}
+
+#[derive(Serialize)]
+struct Part {
+    name: String,
+    address: String,
 }
 
 #[derive(Serialize)]
@@ -214,11 +240,25 @@ impl Stack {
             broker: Broker { nodes: self.broker_addresses(), user: RABBITMQ, vhost: RABBITMQ },
             internal: Internal { url: self.internal_url()? },
             shards: self.topology.shards.iter().map(|shard| self.shard_settings(&shard.name)).collect(),
+            media: (service == "media").then(|| self.media_settings()),
         };
         let path = self.folder.join("run").join(format!("{instance}.toml"));
         let content = toml::to_string(&settings)?;
         crate::files::write(&path, content.as_bytes(), 0o644)?;
         Ok((path, content))
+    }
+
+    /// One folder for all instances; and what neither they nor Envoy know of, which `/status` shows.
+    fn media_settings(&self) -> Media {
+        let unknown = self.nodes().into_iter().filter(|node| matches!(node.kind, Kind::Etcd | Kind::Checker));
+        let parts = unknown.map(|node| Part {
+            address: if node.kind == Kind::Etcd { node.address } else { node.operator() }.to_string(),
+            name: node.name,
+        });
+        Media {
+            objects: Objects { store: self.data("objects").display().to_string() },
+            status: Status { envoy: format!("http://{}", self.envoy_admin()), parts: parts.collect() },
+        }
     }
 
     fn shard_settings(&self, shard: &str) -> Shard {

@@ -12,16 +12,16 @@ use magnitude_sharding::reshard;
 use crate::{Roles, Running, Service, ServiceSettings, healthcheck, settings, telemetry};
 
 #[derive(Parser)]
-struct Arguments {
+struct Arguments<C: Subcommand> {
     #[command(subcommand)]
-    role: Role,
+    role: Role<C>,
     /// A TOML file over the compiled-in defaults; variables MAGNITUDE_<SECTION>__<KEY> win over both.
     #[arg(long, global = true, value_name = "FILE")]
     settings: Option<PathBuf>,
 }
 
 #[derive(Subcommand)]
-enum Role {
+enum Role<C: Subcommand> {
     /// Serves until it is told to stop (SIGTERM, SIGINT), then drains.
     Serve {
         /// Runs jobs as well.
@@ -48,13 +48,25 @@ enum Role {
     Settings,
     /// Asks the running instance whether it is ready.
     Healthcheck,
+    #[command(flatten)]
+    Own(C),
 }
+
+/// The commands of a service that has none of its own.
+#[derive(Subcommand)]
+enum NoOther {}
 
 /// `<service> serve|work|jobs|check-cache|migrate|reshard|settings|healthcheck [--settings FILE]`. Parses the command line of this process, so call it from
 /// `main` and return what it returns.
-pub fn run<S: Service>(_: S) -> ExitCode {
-    let matches = Arguments::command().name(S::NAME).bin_name(S::NAME).get_matches();
-    let outcome = Arguments::from_arg_matches(&matches).map_err(anyhow::Error::from).and_then(|arguments| play::<S>(arguments));
+pub fn run<S: Service>(service: S) -> ExitCode {
+    run_with(service, async |_, command: NoOther| match command {})
+}
+
+/// The same for a service that has more commands, which `own` carries out.
+pub fn run_with<S: Service, C: Subcommand>(_: S, own: impl AsyncFnOnce(S::Settings, C) -> anyhow::Result<()>) -> ExitCode {
+    let matches = Arguments::<C>::command().name(S::NAME).bin_name(S::NAME).get_matches();
+    let outcome =
+        Arguments::<C>::from_arg_matches(&matches).map_err(anyhow::Error::from).and_then(|arguments| play::<S, C>(arguments, own));
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -64,7 +76,10 @@ pub fn run<S: Service>(_: S) -> ExitCode {
     }
 }
 
-fn play<S: Service>(arguments: Arguments) -> anyhow::Result<()> {
+fn play<S: Service, C: Subcommand>(
+    arguments: Arguments<C>,
+    own: impl AsyncFnOnce(S::Settings, C) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
     let settings: S::Settings = settings::load(S::DEFAULTS, arguments.settings.as_deref(), environment())?;
     if let Role::Settings = arguments.role {
         print!("{}", settings::print(&settings)?);
@@ -84,6 +99,10 @@ fn play<S: Service>(arguments: Arguments) -> anyhow::Result<()> {
         Role::Jobs { order } => {
             telemetry::init(S::NAME, settings.telemetry());
             runtime.block_on(S::jobs(settings, order))
+        }
+        Role::Own(command) => {
+            telemetry::init(S::NAME, settings.telemetry());
+            runtime.block_on(own(settings, command))
         }
         role => {
             telemetry::init(S::NAME, settings.telemetry());

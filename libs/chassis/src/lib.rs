@@ -12,9 +12,9 @@ mod tasks;
 mod telemetry;
 
 pub use answer::{ApiError, Json, answer, rfc3339_millis};
-pub use ask::{Body, Fields, Idempotency, Object, Page, Params, Patch, Path};
-pub use cli::run;
-pub use layers::{Answers, KeptAnswer, Reading, degraded};
+pub use ask::{Body, Fields, Idempotency, Object, Page, Params, Patch, Path, Stream};
+pub use cli::{run, run_with};
+pub use layers::{Answers, AsItIs, KeptAnswer, Reading, degraded, knows};
 pub use server::Running;
 pub use service::{Roles, Routers, Service};
 pub use settings::{HttpSettings, Secret, ServiceSettings, TelemetrySettings, load, print};

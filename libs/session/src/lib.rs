@@ -8,7 +8,7 @@ mod revoked;
 mod sessions;
 mod token;
 
-pub use extract::{SignedIn, Viewer};
+pub use extract::{Refusal, SignedIn, Viewer};
 pub use follow::{News, Revocations};
 pub use lookup::Lookup;
 pub use mark::{mark_writes, untold};

@@ -17,7 +17,7 @@ pub mod sweep;
 use axum::extract::FromRef;
 use magnitude_cache::Cache;
 use magnitude_chassis::{Reading, Roles, Routers, Service, Tasks};
-use magnitude_contract::{accounts::AccountsClient, social::SocialClient};
+use magnitude_contract::{accounts::AccountsClient, media::MediaClient, social::SocialClient};
 use magnitude_jobs::{Event, Jobs};
 use magnitude_limit::{Limiter, limit_writes};
 use magnitude_session::{Session, Sessions, mark_writes};
@@ -44,6 +44,7 @@ pub struct App {
     pub own: Cache,
     pub sessions: Sessions,
     pub social: SocialClient,
+    pub media: MediaClient,
     pub limiter: Limiter,
     passwords: Passwords,
     session_life: SessionLife,
@@ -61,6 +62,7 @@ impl App {
             sessions: Sessions::new(&settings.sessions, table)?,
             limiter: Limiter::new(&settings.sessions, Accounts::NAME, settings.limits)?,
             social: SocialClient::new(&settings.internal)?,
+            media: MediaClient::new(&settings.internal)?,
             passwords: Passwords::new(settings.passwords)?,
             session_life: settings.session_life,
             sign_in: settings.sign_in,

@@ -1,7 +1,7 @@
 //! What accounts owns: users as others see them, and sessions.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -66,6 +66,7 @@ pub const PROFILES: &str = "/internal/accounts/profiles";
 pub const BY_USERNAME: &str = "/internal/accounts/by-username";
 pub const SESSION: &str = "/internal/accounts/session";
 pub const REVOKED: &str = "/internal/accounts/revoked";
+pub const IMAGES: &str = "/internal/accounts/images";
 
 #[derive(Debug, Serialize, Deserialize)]
 pub struct ProfilesCall {
@@ -79,6 +80,18 @@ pub struct ProfilesCall {
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Profiles {
     pub profiles: Vec<Profile>,
+}
+
+/// Contents of images, as [`object_of`](crate::media::object_of) finds them.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct ImagesCall {
+    pub hashes: Vec<String>,
+}
+
+/// Those of them that some user's image names, as the primaries say.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Images {
+    pub hashes: Vec<String>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -203,6 +216,16 @@ impl AccountsClient {
         let answer: ByUsername =
             self.caller.post(BY_USERNAME, &ByUsernameCall { username: username.to_owned(), fresh: self.fresh() }).await?;
         Ok(answer.profile)
+    }
+
+    /// Which of these contents some user's image names.
+    pub async fn images(&self, hashes: &[String]) -> Result<HashSet<String>, CallError> {
+        let mut used = HashSet::new();
+        for hashes in hashes.chunks(BATCH) {
+            let answer: Images = self.caller.post(IMAGES, &ImagesCall { hashes: hashes.to_vec() }).await?;
+            used.extend(answer.hashes);
+        }
+        Ok(used)
     }
 
     pub async fn session(&self, bucket: Bucket, hash: TokenHash) -> Result<Option<Session>, CallError> {

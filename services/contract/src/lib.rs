@@ -4,6 +4,7 @@ pub mod accounts;
 pub mod articles;
 mod call;
 mod keyspaces;
+pub mod media;
 mod shown;
 pub mod social;
 mod timestamp;

@@ -104,9 +104,21 @@ impl Api {
 
     /// The request as it is: `path` is below `/api` and already encoded.
     pub async fn send(&self, method: Method, path: &str, headers: &[(&str, &str)], body: Option<Vec<u8>>) -> Answer {
-        let url = format!("{}/api{path}", self.base(path));
-        let told = describe(&method, &url, headers, body.as_deref());
-        let mut request = self.http.request(method, &url);
+        self.send_to(method, &format!("{}/api{path}", self.base(path)), headers, body).await
+    }
+
+    /// The same for a path of the origin, beside the API.
+    pub async fn origin(&self, method: Method, path: &str) -> Answer {
+        let base = match self.gate {
+            Gate::Envoy => stack().url.clone(),
+            Gate::Instance(number) => stack().instance("media", number),
+        };
+        self.send_to(method, &format!("{base}{path}"), &[], None).await
+    }
+
+    async fn send_to(&self, method: Method, url: &str, headers: &[(&str, &str)], body: Option<Vec<u8>>) -> Answer {
+        let told = describe(&method, url, headers, body.as_deref());
+        let mut request = self.http.request(method, url);
         if let Some(token) = &self.token {
             request = request.header("authorization", format!("Token {token}"));
         }
@@ -134,6 +146,7 @@ fn service(path: &str) -> &'static str {
     let first = path.split('/').nth(1).unwrap_or("");
     match first {
         "articles" | "tags" => "articles",
+        "media" => "media",
         "profiles" if path.ends_with("/follow") => "social",
         _ => "accounts",
     }

@@ -23,7 +23,7 @@ pub fn another_port_reaches_a_running_envoy(own: &mut Own) {
     own.change(&Options { port: Some(port), ..Options::default() });
 
     assert_eq!(own.gateway(), format!("127.0.0.1:{port}"));
-    assert!(http(&own.gateway(), "GET", "/nothing").starts_with("HTTP/1.1 404"));
+    assert!(http(&own.gateway(), "GET", "/api/nothing").starts_with("HTTP/1.1 404"));
     let mut after = own.pids();
     assert_ne!(after.insert("envoy".into(), before["envoy"]), Some(before["envoy"]));
     assert_eq!(after, before, "nothing but Envoy is started again");

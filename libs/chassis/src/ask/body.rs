@@ -72,7 +72,7 @@ async fn read(body: axum::body::Body, limit: usize) -> Result<Bytes, ApiError> {
     while let Some(chunk) = stream.next().await {
         let chunk = chunk.map_err(|_| ApiError::new(StatusCode::BAD_REQUEST, "body", "could not be read"))?;
         if kept.len() + chunk.len() > limit {
-            return Err(drain(stream, limit).await);
+            return Err(drain(&mut stream, limit).await);
         }
         kept.extend_from_slice(&chunk);
     }
@@ -80,7 +80,7 @@ async fn read(body: axum::body::Body, limit: usize) -> Result<Bytes, ApiError> {
 }
 
 /// Throws a bounded rest of a body away and says that it is too large.
-pub(crate) async fn drain(mut rest: axum::body::BodyDataStream, limit: usize) -> ApiError {
+pub(crate) async fn drain(rest: &mut axum::body::BodyDataStream, limit: usize) -> ApiError {
     let mut left = limit.saturating_mul(PATIENCE);
     while let Some(Ok(chunk)) = rest.next().await {
         left = left.saturating_sub(chunk.len());

@@ -7,6 +7,7 @@ mod object;
 mod page;
 mod params;
 mod path;
+mod stream;
 
 pub use body::Body;
 pub(crate) use body::{BodyLimit, drain};
@@ -17,3 +18,4 @@ pub use object::{Object, Patch};
 pub use page::Page;
 pub use params::Params;
 pub use path::Path;
+pub use stream::Stream;

@@ -30,8 +30,8 @@ pub(super) async fn guard(State(edge): State<Edge>, mut request: Request, next: 
 }
 
 async fn too_large(edge: &Edge, request: Request) -> Response {
-    let rest = drain(request.into_body().into_data_stream(), edge.max_body);
-    match timeout(edge.timeout, rest).await {
+    let mut rest = request.into_body().into_data_stream();
+    match timeout(edge.timeout, drain(&mut rest, edge.max_body)).await {
         Ok(error) => edge.shape.refuse(error),
         Err(_) => edge.shape.refuse(ApiError::unavailable(anyhow!("a body came too slowly"))),
     }

@@ -16,8 +16,9 @@ use axum::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::HttpSettings;
-pub use answers::{Answers, KeptAnswer, Reading};
+pub use answers::{Answers, KeptAnswer, Reading, knows};
 pub use degrade::degraded;
+pub use shape::AsItIs;
 pub(crate) use shape::Shape;
 
 /// What the layers of one listener know.

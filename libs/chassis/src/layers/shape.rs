@@ -19,6 +19,10 @@ pub(crate) enum Shape {
     Problem,
 }
 
+/// In a response's extensions: a refusal that is a page for people, not for programs.
+#[derive(Clone, Copy)]
+pub struct AsItIs;
+
 impl Shape {
     pub fn refuse(self, error: ApiError) -> Response {
         match self {
@@ -32,7 +36,7 @@ impl Shape {
         let kind = response.headers().get(CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);
         if kind == b"application/json" {
             response.headers_mut().insert(CONTENT_TYPE, JSON);
-        } else if !is_json(kind) && is_refusal(response.status()) {
+        } else if !is_json(kind) && is_refusal(response.status()) && response.extensions().get::<AsItIs>().is_none() {
             return self.replace(response);
         }
         response

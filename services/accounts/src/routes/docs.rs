@@ -26,7 +26,7 @@ mod tests {
     use super::{DOCUMENT, PAGE};
 
     /// The public routes of all services, below `/api`.
-    const ROUTES: [&str; 26] = [
+    const ROUTES: [&str; 28] = [
         "POST /users",
         "POST /users/login",
         "POST /users/logout",
@@ -39,6 +39,8 @@ mod tests {
         "DELETE /profiles/{username}/follow",
         "GET /notifications",
         "POST /notifications/read",
+        "POST /media",
+        "GET /media/{id}",
         "GET /articles",
         "POST /articles",
         "GET /articles/feed",

@@ -34,11 +34,12 @@ pub fn public(app: App) -> Router {
 }
 
 pub fn internal(app: App) -> Router {
-    use magnitude_contract::accounts::{BY_USERNAME, PROFILES, REVOKED, SESSION};
+    use magnitude_contract::accounts::{BY_USERNAME, IMAGES, PROFILES, REVOKED, SESSION};
     Router::new()
         .route(PROFILES, post(internal::profiles))
         .route(BY_USERNAME, post(internal::by_username))
         .route(SESSION, post(internal::session))
         .route(REVOKED, post(internal::revoked))
+        .route(IMAGES, post(internal::images))
         .with_state(app)
 }

@@ -2,7 +2,10 @@ use std::time::Duration;
 
 use axum::extract::State;
 use magnitude_chassis::{ApiError, Body, Json, Patch};
-use magnitude_contract::accounts::UserAnswer;
+use magnitude_contract::{
+    accounts::UserAnswer,
+    media::{Taken, object_of},
+};
 use magnitude_jobs::{enqueue, record_voids, run_now};
 use magnitude_session::{Session, SignedIn};
 use magnitude_sharding::Freshness;
@@ -46,6 +49,17 @@ pub async fn update(
     Err(ApiError::unavailable(anyhow::anyhow!("the user is being updated all the time")))
 }
 
+/// An image of ours is kept from being collected, before the user's row says that it is used: so the collector knows of the one or the other.
+/// What it is deleting just now is refused; what was never here, or is elsewhere, is a text like any other.
+async fn take_image(app: &App, old: &User, new: &User) -> Result<(), ApiError> {
+    let image = new.image.as_deref().filter(|image| old.image.as_deref() != Some(image));
+    let Some(hash) = image.and_then(object_of) else { return Ok(()) };
+    match app.media.take(hash).await.map_err(ApiError::unavailable)? {
+        Taken::Taken | Taken::Unknown => Ok(()),
+        Taken::Doomed => Err(ApiError::new(axum::http::StatusCode::UNPROCESSABLE_ENTITY, "image", "is no longer there, upload it again")),
+    }
+}
+
 /// Nothing if another update was in the way.
 async fn attempt(
     app: &App,
@@ -57,6 +71,7 @@ async fn attempt(
     let old = store::users::find(&app.shards, Freshness::Primary, session.user).await?;
     let old = old.ok_or_else(|| ApiError::new(axum::http::StatusCode::UNAUTHORIZED, "token", "is invalid"))?;
     let new = changed(&old, changes, password_hash);
+    take_image(app, &old, &new).await?;
     let claim = Claim { user: old.id, write_id: Uuid::new_v4(), version: new.version };
     let (taken, left) = moved(&old, &new);
     let written = match reserve_all(app, &taken, claim, insists).await {

@@ -14,7 +14,7 @@ pub(crate) fn id(number: i64) -> Result<Id, sqlx::Error> {
 }
 
 /// Every statement but those of recounts, for the test that prepares them against the migrated schema.
-pub const STATEMENTS: [&str; 25] = [
+pub const STATEMENTS: [&str; 26] = [
     names::INSERT,
     names::FIND_IN,
     names::FIND,
@@ -38,6 +38,7 @@ pub const STATEMENTS: [&str; 25] = [
     users::FORGET_FIRST,
     users::FIND,
     users::FIND_MANY,
+    users::IMAGES,
     users::LOCK,
     users::UPDATE,
 ];

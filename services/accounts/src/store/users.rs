@@ -84,6 +84,12 @@ pub async fn find_many(shards: &Shards, freshness: &ShardFreshness, users: &[Id]
     shards.fetch_grouped(users, |id| id.bucket(), freshness, FIND_MANY, bind).await
 }
 
+/// Those of these contents that some user's image names, wherever it is served from.
+pub async fn images(shards: &Shards, hashes: &[String]) -> Result<Vec<String>, Error> {
+    let rows: Vec<(String,)> = shards.fetch_from_all(&ShardFreshness::new(), IMAGES, |q| q.bind(hashes)).await?;
+    Ok(rows.into_iter().map(|(hash,)| hash).collect())
+}
+
 /// The user, locked until the transaction ends.
 pub async fn lock(write: &mut Write, user: Id) -> Result<Option<User>, Error> {
     Ok(sqlx::query_as(LOCK).bind(user.bucket().as_i16()).bind(user.as_i64()).fetch_optional(&mut **write).await?)
@@ -130,6 +136,12 @@ pub(crate) const FIND_MANY: &str = "
     select u.id, username, email, password_hash, bio, image, version, write_id
     from unnest($2::smallint[], $3::bigint[]) w (bucket, id) join users u using (bucket, id)
     where (select sharding.covers($1))";
+
+/// The expression is that of the index.
+pub const IMAGES: &str = "
+    select distinct substring(image from '/objects/([0-9a-f]{64})$') from users
+    where bucket in (select bucket from sharding.held) and (select sharding.covers($1))
+      and substring(image from '/objects/([0-9a-f]{64})$') = any($2)";
 
 pub(crate) const LOCK: &str = "
     select id, username, email, password_hash, bio, image, version, write_id from users where bucket = $1 and id = $2 for update";

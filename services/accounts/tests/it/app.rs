@@ -7,7 +7,10 @@ use magnitude_accounts::{
     settings::{Passwords, SessionLife, SignIn},
 };
 use magnitude_chassis::{HttpSettings, Roles, Running, TelemetrySettings};
-use magnitude_contract::accounts::AccountsClient;
+use magnitude_contract::{
+    accounts::AccountsClient,
+    media::{TAKE, Taken},
+};
 use magnitude_kit::{Connected, TestCluster, eventually};
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
@@ -41,8 +44,24 @@ impl TestApp {
     }
 
     pub async fn with(passwords: Passwords) -> Self {
+        Self::start(passwords, None).await
+    }
+
+    /// With a stand-in for media, which answers that an image is this when a user takes it.
+    pub async fn with_media(taken: Taken) -> Self {
+        let router = axum::Router::new().route(TAKE, axum::routing::post(async move || axum::Json(taken)));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
+        let url = format!("http://{}", listener.local_addr().expect("it is bound"));
+        tokio::spawn(async move { axum::serve(listener, router).await.expect("it serves") });
+        Self::start(QUICK, Some(url)).await
+    }
+
+    async fn start(passwords: Passwords, others: Option<String>) -> Self {
         let cluster = TestCluster::shards(2, "accounts", migrations).await;
-        let settings = settings(&cluster, passwords);
+        let mut settings = settings(&cluster, passwords);
+        if let Some(url) = others {
+            settings.internal.url = url;
+        }
         let connected = cluster.connect().await;
         let app = App::new(&settings, connected.shards.clone()).expect("the settings are right");
         Self { instance: Instance::start(settings.clone()).await, app, settings, _connected: connected, cluster }

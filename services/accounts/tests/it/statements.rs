@@ -14,11 +14,11 @@ async fn every_statement_fits_the_schema() {
 }
 
 #[tokio::test]
-async fn a_recount_reads_no_table_from_end_to_end() {
+async fn neither_a_recount_nor_a_question_for_images_reads_a_table_from_end_to_end() {
     let cluster = TestCluster::shards(1, "accounts", magnitude_accounts::migrations).await;
     let mut connection = cluster.primary(0).await;
 
-    for sql in store::recount::STATEMENTS {
+    for sql in store::recount::STATEMENTS.into_iter().chain([store::users::IMAGES]) {
         assert_indexed(&mut connection, sql).await;
     }
 }

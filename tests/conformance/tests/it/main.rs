@@ -17,6 +17,7 @@ mod gateway;
 mod idempotency;
 mod keyed_users;
 mod lists;
+mod media;
 mod names;
 mod notifications;
 mod openapi;

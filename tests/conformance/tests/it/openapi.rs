@@ -5,7 +5,7 @@ use magnitude_conformance::Api;
 use crate::keys;
 
 /// Route, its success, and the refusals that a client can bring about.
-const ROUTES: [(&str, &str, &str, &[&str]); 26] = [
+const ROUTES: [(&str, &str, &str, &[&str]); 28] = [
     ("post", "/users", "201", &["409", "413", "422"]),
     ("post", "/users/login", "200", &["401", "413", "422"]),
     ("post", "/users/logout", "204", &["401"]),
@@ -18,6 +18,8 @@ const ROUTES: [(&str, &str, &str, &[&str]); 26] = [
     ("delete", "/profiles/{username}/follow", "200", &["401", "404", "422"]),
     ("get", "/notifications", "200", &["401", "422"]),
     ("post", "/notifications/read", "204", &["401", "413", "422"]),
+    ("post", "/media", "201", &["401", "409", "413", "422"]),
+    ("get", "/media/{id}", "200", &["404"]),
     ("get", "/articles", "200", &["422"]),
     ("post", "/articles", "201", &["401", "409", "413", "422"]),
     ("get", "/articles/feed", "200", &["401", "422"]),

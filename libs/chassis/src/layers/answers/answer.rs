@@ -67,7 +67,7 @@ pub fn respond(request: &HeaderMap, tag: &HeaderValue, body: impl FnOnce() -> By
     (fresh, [(CONTENT_TYPE, JSON)], body()).into_response()
 }
 
-/// RFC 9110, 13.1.2: any of the listed tags, weak ones too, or `*`.
+/// Whether a client has what this tag stands for. RFC 9110, 13.1.2: any of the tags in `If-None-Match`, weak ones too, or `*`.
 pub fn matches(request: &HeaderMap, tag: &HeaderValue) -> bool {
     let listed = request.get_all(IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
     listed.map(str::trim).any(|listed| listed == "*" || listed.trim_start_matches("W/").as_bytes() == tag.as_bytes())

@@ -18,6 +18,7 @@ use axum::{
     response::Response,
 };
 
+pub use answer::matches as knows;
 use answer::{Answer, Made};
 pub use reading::{KeptAnswer, Reading};
 

@@ -1,0 +1,221 @@
+//! The service in this process, on free ports and with a folder of its own, and a client of it.
+
+use std::path::PathBuf;
+
+use magnitude_chassis::{HttpSettings, Roles, Running, TelemetrySettings};
+use magnitude_contract::media::MediaClient;
+use magnitude_kit::{TestCluster, eventually_within};
+use magnitude_limit::Rate;
+use magnitude_media::{
+    App, Media, Settings,
+    settings::{Decoder, Site, Status, Uploads},
+};
+use magnitude_sharding::Shards;
+use reqwest::StatusCode;
+use serde_json::Value;
+use tokio::task::JoinHandle;
+use uuid::Uuid;
+
+use crate::accounts::{self, Shown, User};
+
+pub struct TestApp {
+    /// On the first shard, and on the second.
+    pub ann: User,
+    pub bob: User,
+    pub shown: Shown,
+    pub media: MediaClient,
+    pub settings: Settings,
+    pub http: reqwest::Client,
+    pub folder: Folder,
+    running: Running,
+    accounts: JoinHandle<()>,
+    // Last: its databases are dropped when nobody uses them.
+    pub cluster: TestCluster,
+}
+
+impl TestApp {
+    pub async fn new() -> Self {
+        Self::with(|_| {}).await
+    }
+
+    pub async fn with(change: impl FnOnce(&mut Settings)) -> Self {
+        let cluster = TestCluster::shards(2, "media", magnitude_media::migrations).await;
+        let (ann, bob, shown, folder) = (User::new(7), User::new(3000), Shown::default(), Folder::new());
+        shown.set(Some(&[]));
+        let (url, accounts) = accounts::serve(&[ann.clone(), bob.clone()], &shown).await;
+        let mut settings = settings(&cluster, url, &folder);
+        change(&mut settings);
+        let running = Running::start::<Media>(settings.clone(), Roles::BOTH).await.expect("the service starts");
+        let internal = magnitude_contract::Settings { url: format!("http://{}", running.operator()), timeout_ms: 5_000 };
+        let media = MediaClient::new(&internal).unwrap();
+        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        Self { ann, bob, shown, media, settings, http, folder, running, accounts, cluster }
+    }
+
+    /// The service's state, for what no request reaches.
+    pub fn state(&self, shards: &Shards) -> App {
+        App::new(&self.settings, shards.clone()).expect("the settings are right")
+    }
+
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.running.public())
+    }
+
+    pub fn address(&self) -> std::net::SocketAddr {
+        self.running.public()
+    }
+
+    pub fn get(&self, path: &str) -> reqwest::RequestBuilder {
+        self.http.get(self.url(path))
+    }
+
+    /// An upload, to be changed and sent.
+    pub fn upload(&self, user: &User, image: impl Into<reqwest::Body>) -> reqwest::RequestBuilder {
+        self.http.post(self.url("/api/media")).header("authorization", token(user)).body(image)
+    }
+
+    /// Uploads and waits for what comes of it.
+    pub async fn uploaded(&self, user: &User, image: impl Into<reqwest::Body>) -> Value {
+        let (status, answer) = send(self.upload(user, image)).await;
+        assert_eq!(status, StatusCode::CREATED, "{answer}");
+        assert_eq!(answer["media"]["status"], "processing", "{answer}");
+        self.settled(answer["media"]["id"].as_str().expect("it has an id")).await
+    }
+
+    pub async fn settled(&self, id: &str) -> Value {
+        let mut media = Value::Null;
+        let bound = std::time::Duration::from_secs(60);
+        eventually_within(bound, "the upload is decoded", async || {
+            media = send(self.get(&format!("/api/media/{id}"))).await.1["media"].take();
+            media["status"] != "processing"
+        })
+        .await;
+        media
+    }
+
+    /// The content of each variant.
+    pub async fn variants(&self, media: &Value) -> Vec<Vec<u8>> {
+        let mut contents = vec![];
+        for variant in media["variants"].as_array().expect("it has variants") {
+            let response = self.get(variant["url"].as_str().expect("a path")).send().await.unwrap();
+            assert_eq!(response.status(), StatusCode::OK, "{variant}");
+            contents.push(response.bytes().await.unwrap().to_vec());
+        }
+        contents
+    }
+
+    /// Waits until nothing that was uploaded is left, but what was made of it.
+    pub async fn leaves_nothing_staged(&self) {
+        let staged = async || !self.folder.files().iter().any(|file| file.starts_with("staging") || file.contains('#'));
+        eventually_within(std::time::Duration::from_secs(10), "nothing is left", staged).await;
+    }
+
+    /// How many rows of uploads there are, on both shards.
+    pub async fn rows(&self, sql: &'static str) -> i64 {
+        let mut count = 0;
+        for shard in 0..2 {
+            count += sqlx::query_scalar::<_, i64>(sql).fetch_one(&mut self.cluster.primary(shard).await).await.unwrap();
+        }
+        count
+    }
+}
+
+impl Drop for TestApp {
+    fn drop(&mut self) {
+        self.running.abort();
+        self.accounts.abort();
+    }
+}
+
+pub fn token(user: &User) -> String {
+    format!("Token {}", user.token.expose())
+}
+
+/// The status and the body as JSON.
+pub async fn send(request: reqwest::RequestBuilder) -> (StatusCode, Value) {
+    let response = request.send().await.expect("the service answers");
+    (response.status(), response.json().await.expect("it answers with JSON"))
+}
+
+/// Deleted with this value.
+pub struct Folder(pub PathBuf);
+
+impl Folder {
+    pub fn new() -> Self {
+        let folder = std::env::temp_dir().join(format!("magnitude-media-{}", Uuid::new_v4()));
+        std::fs::create_dir(&folder).expect("it can be made");
+        Self(folder)
+    }
+
+    /// All files of the store in it.
+    pub fn files(&self) -> Vec<String> {
+        let store = self.0.join("store");
+        let (mut files, mut folders) = (vec![], vec![store.clone()]);
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+                let path = entry.path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else {
+                    files.push(path.strip_prefix(&store).expect("it is below").display().to_string());
+                }
+            }
+        }
+        files.sort();
+        files
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // The machine's own cleaning is behind it.
+        std::fs::remove_dir_all(&self.0).ok();
+    }
+}
+
+const UNLIMITED: Rate = Rate { per_second: 1e6, burst: 1e6 };
+
+fn settings(cluster: &TestCluster, accounts: String, folder: &Folder) -> Settings {
+    let (database, shards) = cluster.settings();
+    let free_port = "127.0.0.1:0".parse().expect("it is an address");
+    Settings {
+        http: HttpSettings {
+            public: free_port,
+            operator: free_port,
+            max_body_bytes: 25 << 20,
+            request_timeout_ms: 30_000,
+            header_timeout_ms: 5_000,
+            drain_timeout_ms: 5_000,
+            drain_delay_ms: 0,
+        },
+        telemetry: TelemetrySettings { log: "warn".to_owned(), format: "text".to_owned() },
+        database,
+        shards,
+        reshard: magnitude_sharding::reshard::Admin::default(),
+        cache: cluster.cache(),
+        sessions: cluster.sessions(),
+        limits: magnitude_limit::Settings { instances: 1, factor: 1.0, writes_per_user: UNLIMITED, writes_per_address: UNLIMITED },
+        // Nobody carries jobs here: the worker runs what is due itself.
+        broker: magnitude_jobs::Settings { nodes: vec![], at_once: 2, ..cluster.broker() },
+        internal: magnitude_contract::Settings { url: accounts, timeout_ms: 5_000 },
+        objects: objects(folder),
+        uploads: Uploads { per_user: UNLIMITED },
+        decoder: Decoder {
+            program: env!("CARGO_BIN_EXE_media").to_owned(),
+            widths: vec![96, 256, 640, 1280],
+            quality: 80.0,
+            most_megapixels: 50,
+            longest_side: 16_000,
+            memory_mib: 280,
+            cpu_seconds: 10,
+        },
+        site: Site { api: "/api".to_owned(), edge: "http://localhost:8081".to_owned(), origin: String::new() },
+        status: Status { envoy: String::new(), parts: vec![] },
+    }
+}
+
+pub fn objects(folder: &Folder) -> magnitude_objects::Settings {
+    let text = String::new;
+    let store = folder.0.join("store").display().to_string();
+    magnitude_objects::Settings { store, endpoint: text(), region: text(), access_key: text(), secret_key: text(), timeout_ms: 5_000 }
+}
