@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
+use crate::edge::EDGE;
 use crate::life::READY_BOUND;
 use crate::process::poll;
 use crate::program::Program;
@@ -25,6 +26,7 @@ impl Stack {
             &[
                 ("address", &node.address.ip().to_string()),
                 ("port", &self.state.port.number.to_string()),
+                ("edge_port", &self.state.edge_port.context("no port for the edge was chosen: run `stack up`")?.number.to_string()),
                 ("endpoints", &self.endpoints_folder()?.display().to_string()),
                 ("access_log", &self.log_file("access").display().to_string()),
             ],
@@ -54,17 +56,21 @@ impl Stack {
         let folder = self.endpoints_folder()?;
         let lock = fs::File::options().create(true).append(true).open(self.folder.join("run/endpoints.lock"))?;
         lock.lock()?;
-        for service in &self.topology.services {
-            let mut instances = self.group(Kind::Service, &service.name);
+        let there = |kind, group: &str| {
+            let mut instances = self.group(kind, group);
             instances.retain(|node| self.record_file(&node.name).exists() && Some(node.name.as_str()) != leaving);
-            let public: Vec<Value> = instances.iter().map(|node| endpoint(node.address)).collect();
-            let operator: Vec<Value> = instances.iter().map(|node| endpoint(node.operator())).collect();
-            for (cluster, endpoints) in [(service.name.clone(), public), (format!("{}-operator", service.name), operator)] {
-                let content = assignment(&cluster, &endpoints);
-                crate::files::write(&folder.join(format!("{cluster}.json")), content.to_string().as_bytes(), 0o644)?;
-            }
+            instances
+        };
+        let publish = |cluster: &str, endpoints: Vec<Value>| {
+            let content = assignment(cluster, &endpoints);
+            crate::files::write(&folder.join(format!("{cluster}.json")), content.to_string().as_bytes(), 0o644)
+        };
+        for service in &self.topology.services {
+            let instances = there(Kind::Service, &service.name);
+            publish(&service.name, instances.iter().map(|node| endpoint(node.address)).collect())?;
+            publish(&format!("{}-operator", service.name), instances.iter().map(|node| endpoint(node.operator())).collect())?;
         }
-        Ok(())
+        publish(EDGE, there(Kind::Edge, EDGE).iter().map(|node| endpoint(node.address)).collect())
     }
 
     /// Waits until Envoy's own checks have found these instances well.
@@ -72,7 +78,8 @@ impl Stack {
         let healthy = |clusters: &str, address| clusters.lines().any(|line| line.ends_with(&format!("::{address}::health_flags::healthy")));
         let routed = || {
             let clusters = self.envoy_clusters().unwrap_or_default();
-            instances.iter().all(|node| healthy(&clusters, node.address) && healthy(&clusters, node.operator()))
+            let both = |node: &&Node| healthy(&clusters, node.address) && (node.kind == Kind::Edge || healthy(&clusters, node.operator()));
+            instances.iter().all(both)
         };
         ensure!(poll(READY_BOUND, routed), "Envoy does not find every instance healthy; see `stack logs envoy`");
         Ok(())
