@@ -113,6 +113,11 @@ fn user() -> Option<&'static str> {
     rustix::process::geteuid().is_root().then_some(USER)
 }
 
+/// The same with the number; None where that is who runs the stack.
+pub fn edge_user() -> Option<(&'static str, u32)> {
+    user().and_then(|user| Some((user, files::account(user)?.0)))
+}
+
 impl Stack {
     pub(crate) fn edge_program(&self, node: &Node) -> Result<Program> {
         let point = PointOfPresence {

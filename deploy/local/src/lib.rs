@@ -36,7 +36,7 @@ mod up;
 
 pub use autoscaler::{Scaled, autoscale};
 pub use doctor::{Finding, Weight, examine};
-pub use edge::{Limits as EdgeLimits, PointOfPresence};
+pub use edge::{Limits as EdgeLimits, PointOfPresence, edge_user};
 pub use end::{clean, down};
 pub use fault::unusable as cuts_unusable;
 pub use life::{Health, tail};

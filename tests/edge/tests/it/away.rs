@@ -97,15 +97,17 @@ async fn a_silent_origin_is_soon_asked_nothing_more() {
 #[tokio::test]
 async fn an_error_is_not_kept_and_replaces_nothing() {
     let scene = Scene::new().await;
-    let object = scene.object(b"an image");
-    scene.origin.put(&object, Thing::of("it").lasting(1));
-    scene.get(&object).await;
-    for status in [500, 502, 503, 504] {
-        scene.origin.put(&object, Thing::of("broken").failing(status).lasting(60));
-        scene.get_until(&object, "the error is met", |answer| answer.cache() == "STALE").await;
-        for _ in 0..3 {
-            let answer = scene.get(&object).await;
-            assert_eq!((answer.status, answer.text().as_str()), (200, "it"), "{status}");
+    // What is fetched anew behind the answer, and before it.
+    for path in [scene.object(b"an image"), "/config.json".to_owned()] {
+        scene.origin.put(&path, Thing::of("it").lasting(1));
+        scene.get(&path).await;
+        for status in [500, 502, 503, 504] {
+            scene.origin.put(&path, Thing::of("broken").failing(status).lasting(60));
+            scene.expired(&path).await;
+            for _ in 0..3 {
+                let answer = scene.get(&path).await;
+                assert_eq!((answer.status, answer.text().as_str()), (200, "it"), "{path}: {status}");
+            }
         }
     }
 }
