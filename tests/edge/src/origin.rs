@@ -29,8 +29,9 @@ pub struct Origin {
     serving: Mutex<JoinSet<()>>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Mood {
+    #[default]
     Well,
     /// Takes requests and answers none until its mood changes; then all of them.
     Silent,
@@ -49,12 +50,6 @@ struct Shared {
     client: reqwest::Client,
     /// How many seconds objects last, if not as long as who makes them says.
     shortened: Mutex<Option<u32>>,
-}
-
-impl Default for Mood {
-    fn default() -> Self {
-        Self::Well
-    }
 }
 
 impl Origin {

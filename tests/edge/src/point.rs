@@ -6,13 +6,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, ensure};
+use anyhow::ensure;
 use magnitude_stack::{EdgeLimits, PointOfPresence, Record};
 
 use crate::ask;
 
-/// What has the URL that it is sent with fetched anew.
-pub const SECRET: &str = "5ec4e7";
+/// What has the URL that it is sent with fetched anew. As long as a real one.
+pub const SECRET: &str = "5ec4e75ec4e75ec4e75ec4e75ec4e75ec4e75ec4e75ec4e7";
 const READY: Duration = Duration::from_secs(20);
 /// Each has a folder of its own.
 static COUNT: AtomicUsize = AtomicUsize::new(0);
@@ -101,8 +101,8 @@ fn free() -> anyhow::Result<(SocketAddr, SocketAddr)> {
 }
 
 fn deploy() -> PathBuf {
-    let clone = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).context("the package lies two folders deep");
-    clone.expect("it does").join("deploy")
+    let clone = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2);
+    clone.expect("the package lies two folders deep").join("deploy")
 }
 
 fn files(path: &Path) -> usize {

@@ -45,7 +45,8 @@ pub fn a_client_comes_from_where_it_came_to_the_edge(own: &Own) {
     route(own, instance.address);
     let mut client = TcpStream::connect(gateway(own)).expect("it listens");
     let lies = "x-envoy-external-address: 192.0.2.7\r\nx-forwarded-for: 192.0.2.9, 10.0.0.1\r\nx-real-ip: 192.0.2.10";
-    write!(client, "POST /api/articles HTTP/1.1\r\nhost: here\r\n{lies}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").expect("is sent");
+    write!(client, "POST /api/articles HTTP/1.1\r\nhost: here\r\n{lies}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+        .expect("is sent");
     let answer = std::io::read_to_string(client).expect("an answer");
 
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");

@@ -2,6 +2,8 @@ use magnitude_edge::{Mood, Thing};
 
 use crate::scene::{Scene, eventually};
 
+const LONG_AGO: &str = "Tue, 01 Jan 2019 00:00:00 GMT";
+
 #[tokio::test]
 async fn an_expired_object_is_found_unchanged_behind_the_answer() {
     let scene = Scene::new().await;
@@ -104,7 +106,7 @@ async fn what_the_origin_forbids_to_keep_is_not_kept() {
 async fn its_age_is_that_of_the_origins_word() {
     let scene = Scene::new().await;
     let object = scene.object(b"an image");
-    scene.origin.put(&object, Thing::of("an image").with("date", &long_ago()).lasting(2));
+    scene.origin.put(&object, Thing::of("an image").with("date", LONG_AGO).lasting(2));
 
     let first = scene.get(&object).await;
     let second = scene.get_until(&object, "it grows older", |answer| answer.cache() == "HIT").await;
@@ -138,8 +140,4 @@ async fn without_a_date_no_age_is_made_up() {
     let kept = scene.get(&object).await;
 
     assert_eq!((kept.cache(), kept.age()), ("HIT", None));
-}
-
-fn long_ago() -> String {
-    "Tue, 01 Jan 2019 00:00:00 GMT".to_owned()
 }

@@ -88,8 +88,7 @@ async fn who_has_it_already_is_told_so_by_the_cache() {
 async fn who_has_it_already_fills_an_empty_cache_all_the_same() {
     let scene = Scene::new().await;
     let object = scene.object(b"an image");
-    let etag = Thing::of("an image");
-    scene.origin.put(&object, etag.with("etag", "\"e\""));
+    scene.origin.put(&object, Thing::of("an image").with("etag", "\"e\""));
 
     let had = scene.get_with(&object, &[("if-none-match", "\"e\""), ("range", "bytes=0-0")]).await;
 

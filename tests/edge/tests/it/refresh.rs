@@ -29,10 +29,9 @@ async fn who_does_not_know_the_secret_gets_what_everybody_gets() {
     let object = scene.object(b"an image");
     scene.get(&object).await;
 
-    for wrong in ["", "1", "0", "5ec4e8", "5ec4e7 ", "5ec4e7, 5ec4e7", "5ec4e", "default"] {
-        // Blanks around a value do not belong to it.
-        let answer = scene.get_with(&object, &[(HEADER, wrong)]).await;
-        assert_eq!(answer.cache(), if wrong.trim() == SECRET { "BYPASS" } else { "HIT" }, "{wrong:?}");
+    let (shorter, twice) = (&SECRET[1..], format!("{SECRET}, {SECRET}"));
+    for wrong in ["", "1", "0", "default", "~.*", shorter, &twice] {
+        assert_eq!(scene.get_with(&object, &[(HEADER, wrong)]).await.cache(), "HIT", "{wrong:?}");
     }
     assert_eq!(scene.get_with(&object, &[("cache-control", "no-cache"), ("pragma", "no-cache")]).await.cache(), "HIT");
 }

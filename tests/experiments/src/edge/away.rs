@@ -24,7 +24,7 @@ const READERS: usize = 8;
 const PAUSE: Duration = Duration::from_millis(2);
 /// Objects of the media service last for a year: here they expire while the origin is away.
 const LASTING: u32 = 5;
-const BACK: Duration = Duration::from_secs(60);
+const BACK: Duration = Duration::from_mins(1);
 
 /// The origin keeps silent, then is gone, then fails, a third of the time each, and everything that is asked for has expired.
 pub async fn origin(run: &mut Run, scene: &Scene) -> anyhow::Result<()> {
@@ -61,7 +61,7 @@ pub async fn origin(run: &mut Run, scene: &Scene) -> anyhow::Result<()> {
 
 /// One point of presence is killed and one freezes.
 pub async fn point(run: &mut Run, scene: &Scene) -> anyhow::Result<()> {
-    let time = Duration::from_secs(if run.options.short { 3 } else { 15 });
+    let time = Duration::from_secs(if run.options.short { 6 } else { 15 });
     let what = warm(scene, "point").await?;
     let (first, last) = (scene.points.first().context("no point of presence")?.0.clone(), scene.points.last().context("none")?.0.clone());
     let mut all = Vec::new();

@@ -29,7 +29,7 @@ const READERS: usize = 16;
 const REQUESTS_AN_OBJECT: usize = 250;
 
 #[derive(Args, Clone, Debug)]
-pub struct Options {
+pub struct Settings {
     #[command(flatten)]
     pub run: run::Options,
     /// The folder of the media service's object store, which is the origin then. Without it the experiment is the origin itself
@@ -37,9 +37,9 @@ pub struct Options {
     pub objects: Option<PathBuf>,
 }
 
-pub async fn run(options: &Options) -> anyhow::Result<()> {
-    let mut run = Run::begin(NAME, TITLE, &options.run);
-    let scene = Scene::prepare(&run, options.objects.as_deref()).await?;
+pub async fn run(settings: &Settings) -> anyhow::Result<()> {
+    let mut run = Run::begin(NAME, TITLE, &settings.run);
+    let scene = Scene::prepare(&run, settings.objects.as_deref()).await?;
     let measured = async {
         zipf(&mut run, &scene).await?;
         crowd::run(&mut run, &scene).await?;
