@@ -41,6 +41,7 @@ missing_packages() {
   has_program redis-server || has_program valkey-server || redis_package
   has_rabbitmq || echo rabbitmq-server
   has_program nginx || echo nginx-light
+  [ -e /usr/lib/nginx/modules/ngx_http_lua_module.so ] || echo libnginx-mod-http-lua
   has_program etcd || etcd_package
   has_program iptables || echo iptables
   compgen -G '/usr/lib/*/faketime/libfaketimeMT.so.1' >/dev/null || echo libfaketime

@@ -6,7 +6,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 own_stack() {
   local name=$1 build=$2
   shift 2
-  export STACK_DIR=$PWD/.stack-$name PORT=0 MAGNITUDE_TEST_STACK=$PWD/.stack-$name/test.json
+  export STACK_DIR=$PWD/.stack-$name PORT=0 EDGE_PORT=0 MAGNITUDE_TEST_STACK=$PWD/.stack-$name/test.json
   stack=target/$build/stack
   mkdir -p .stack
   exec 9>".stack/$name.lock"

@@ -32,7 +32,7 @@ prove() {
 # Each in its short version; what one broke, it has mended.
 experiments() {
   local name
-  for name in replica stateless failover stampede staleness cache-loss resharding reshard-crash celebrity jobs poison fan-out burst; do
+  for name in replica stateless failover stampede staleness cache-loss resharding reshard-crash celebrity jobs poison fan-out burst edge; do
     target/debug/experiment "$name" --short
     "$stack" heal
   done

@@ -3,6 +3,7 @@
 use anyhow::{Context, Result, ensure};
 use rustix::process::Signal;
 
+use crate::edge::EDGE;
 use crate::fault;
 use crate::stack::Stack;
 use crate::topology::{Kind, Node};
@@ -73,16 +74,19 @@ impl Stack {
         // A shard's nodes need each other to agree who leads: all run before one is waited for.
         self.nodes().iter().try_for_each(|node| self.launch(node))?;
         self.nodes().iter().try_for_each(|node| self.settle(node))?;
+        if self.state.edge_origin.is_some() {
+            self.set_edge_origin(None)?;
+        }
         let skewed: Vec<String> = self.state.clocks.keys().cloned().collect();
         skewed.iter().try_for_each(|name| self.set_clock(name, 0))
     }
 
-    /// Adds and starts one more instance of a service, one more worker of it, or one more replica of a shard.
+    /// Adds and starts one more instance of a service, one more worker of it, one more point of presence, or one more replica of a shard.
     pub fn add(&mut self, group: &str) -> Result<Node> {
         let _lock = self.change()?;
         ensure!(
             self.scales(group) || self.topology.shards.iter().any(|shard| shard.name == group),
-            "{group} is neither a service, its workers nor a shard"
+            "{group} is neither a service, its workers, the edge nor a shard"
         );
         let extra = self.state.extra.entry(group.to_owned()).or_default();
         ensure!(*extra < MOST_MORE, "{group} has its {MOST_MORE} additional nodes already");
@@ -94,10 +98,10 @@ impl Stack {
         Ok(node)
     }
 
-    /// Ends in order the instance or worker that was added last, and forgets it.
+    /// Ends in order the instance, worker or point of presence that was added last, and forgets it.
     pub fn remove(&mut self, group: &str) -> Result<Node> {
         let _lock = self.change()?;
-        ensure!(self.scales(group), "{group} is neither a service nor its workers");
+        ensure!(self.scales(group), "{group} is neither a service, its workers nor the edge");
         ensure!(self.state.extra.get(group).is_some_and(|extra| *extra > 0), "{group} has no additional node");
         let node = self.last(group)?;
         self.stop(&node.name)?;
@@ -113,6 +117,7 @@ impl Stack {
     fn scales(&self, group: &str) -> bool {
         self.topology.services.iter().any(|service| service.name == group)
             || self.topology.workers.iter().any(|worker| worker.group() == group)
+            || (self.topology.edge.is_some() && group == EDGE)
     }
 
     fn last(&self, group: &str) -> Result<Node> {
@@ -138,7 +143,7 @@ impl Stack {
     }
 
     /// What is changed is what there is now: somebody else, like the autoscaler, may have added a node.
-    fn change(&mut self) -> Result<std::fs::File> {
+    pub(crate) fn change(&mut self) -> Result<std::fs::File> {
         let lock = self.lock()?;
         *self = Self::open(&self.folder)?;
         Ok(lock)

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::Result;
 use serde::Serialize;
 
+use crate::edge::{EDGE, REFRESH};
 use crate::postgres::SUPERUSER;
 use crate::rabbitmq::RABBITMQ;
 use crate::redis::REDIS;
@@ -15,6 +16,11 @@ use crate::topology::Kind;
 struct Description {
     url: String,
     internal_url: String,
+    /// What stands before the points of presence.
+    edge_url: Option<String>,
+    edges: Vec<Instance>,
+    /// The value of `X-Edge-Refresh` that has a URL fetched anew.
+    edge_refresh: String,
     postgres: Vec<Shard>,
     postgres_user: &'static str,
     postgres_password: String,
@@ -53,6 +59,9 @@ impl Stack {
         let description = Description {
             url: format!("http://127.0.0.1:{}", self.state.port.number),
             internal_url: self.internal_url()?,
+            edge_url: self.edge_url().map(|url| url.replace("localhost", "127.0.0.1")),
+            edges: self.instances(Kind::Edge, EDGE),
+            edge_refresh: self.secret(REFRESH)?,
             postgres: self.topology.shards.iter().map(|shard| self.describe_shard(&shard.name)).collect(),
             postgres_user: SUPERUSER,
             postgres_password: self.secret(SUPERUSER)?,

@@ -27,11 +27,14 @@ const MEMORY_MIB: u64 = 4 * 1024;
 const RUNNING_MIB: u64 = 512;
 const DISK_MIB: u64 = 10 * 1024;
 
-/// Looks at memory, disk, the port, the tools, the folders and the faults' means. `wanted` is the port that was asked for.
-pub fn examine(folder: &Path, wanted: Option<u16>) -> Vec<Finding> {
+/// Looks at memory, disk, the ports, the tools, the folders and the faults' means. `wanted` are the ports that were asked for, the edge's second.
+pub fn examine(folder: &Path, wanted: (Option<u16>, Option<u16>)) -> Vec<Finding> {
     let up = stack::alive(folder, "envoy");
     let project = stack::find_project(folder).unwrap_or_else(|_| ".".into());
-    let mut findings = vec![memory(up), disk(&project, up), host_port(folder, wanted, up)];
+    let state = State::load(folder).ok().flatten();
+    let (port, edge) = (state.as_ref().map(|state| state.port), state.as_ref().and_then(|state| state.edge_port));
+    let mut findings = vec![memory(up), disk(&project, up)];
+    findings.extend([host_port(port::API, wanted.0, port, up), host_port(port::EDGE, wanted.1, edge, up)]);
     findings.extend(tools(&project));
     findings.push(parents(&project));
     findings.push(match fault::unusable() {
@@ -58,9 +61,8 @@ fn disk(project: &Path, up: bool) -> Finding {
 }
 
 /// Answers as the next start would.
-fn host_port(folder: &Path, wanted: Option<u16>, up: bool) -> Finding {
-    let before = State::load(folder).ok().flatten().map(|state| state.port);
-    match port::choose(wanted, before, up) {
+fn host_port(gate: port::Gate, wanted: Option<u16>, before: Option<port::Port>, up: bool) -> Finding {
+    match gate.choose(wanted, before, up && before.is_some()) {
         Ok(port) if up && before == Some(port) => finding(Weight::Good, format!("port {} is this stack's.", port.number)),
         Ok(port) => finding(Weight::Good, format!("port {} is free.", port.number)),
         Err(error) => finding(Weight::Problem, format!("{error:#}.")),
@@ -75,6 +77,7 @@ fn tools(project: &Path) -> Vec<Finding> {
         ("Patroni", project.join(".stack/venv/bin/patroni").exists()),
         ("RabbitMQ", rabbitmq::installed()),
         ("nginx", find("nginx")),
+        ("Lua in nginx", crate::edge::installed()),
         ("etcd", find("etcd")),
         ("setpriv", find("setpriv")),
         ("setsid", find("setsid")),

@@ -14,8 +14,21 @@ use crate::up::together;
 use crate::{block, disk, fault, place};
 
 /// The beginnings of the programs' names; the services are added to them.
-const SERVERS: [&str; 12] =
-    ["postgres", "patroni", "etcd", "redis-", "valkey-", "envoy", "beam", "epmd", "erl_child_setup", "inet_gethost", "erlexec", "stack"];
+const SERVERS: [&str; 13] = [
+    "nginx",
+    "postgres",
+    "patroni",
+    "etcd",
+    "redis-",
+    "valkey-",
+    "envoy",
+    "beam",
+    "epmd",
+    "erl_child_setup",
+    "inet_gethost",
+    "erlexec",
+    "stack",
+];
 
 /// `down` for whatever is in this folder; nothing there is no error.
 pub fn down(folder: &Path) -> Result<()> {
@@ -59,7 +72,8 @@ impl Stack {
         let mut failures = vec![];
         let of = |kinds: &[Kind]| -> Vec<&Node> { nodes.iter().filter(|node| kinds.contains(&node.kind)).collect() };
         failures.extend(
-            together(&of(&[Kind::Autoscaler, Kind::Envoy, Kind::Service, Kind::Worker, Kind::Checker]), |node| self.end(node)).err(),
+            together(&of(&[Kind::Autoscaler, Kind::Envoy, Kind::Edge, Kind::Service, Kind::Worker, Kind::Checker]), |node| self.end(node))
+                .err(),
         );
         failures.extend(self.end_shards(&of(&[Kind::Postgres])).err());
         failures.extend(together(&of(&[Kind::Redis, Kind::Broker, Kind::Etcd]), |node| self.end(node)).err());

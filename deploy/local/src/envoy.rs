@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
+use crate::edge::EDGE;
 use crate::life::READY_BOUND;
 use crate::process::poll;
 use crate::program::Program;
@@ -25,6 +26,7 @@ impl Stack {
             &[
                 ("address", &node.address.ip().to_string()),
                 ("port", &self.state.port.number.to_string()),
+                ("edge_port", &self.state.edge_port.context("no port for the edge was chosen: run `stack up`")?.number.to_string()),
                 ("endpoints", &self.endpoints_folder()?.display().to_string()),
                 ("access_log", &self.log_file("access").display().to_string()),
             ],
@@ -73,7 +75,7 @@ impl Stack {
             let group = worker.group();
             publish(&group, there(Kind::Worker, &group).iter().map(|node| endpoint(node.operator())).collect())?;
         }
-        Ok(())
+        publish(EDGE, there(Kind::Edge, EDGE).iter().map(|node| endpoint(node.address)).collect())
     }
 
     /// Waits until Envoy's own checks have found these instances well.
@@ -81,7 +83,8 @@ impl Stack {
         let healthy = |clusters: &str, address| clusters.lines().any(|line| line.ends_with(&format!("::{address}::health_flags::healthy")));
         let routed = || {
             let clusters = self.envoy_clusters().unwrap_or_default();
-            instances.iter().all(|node| healthy(&clusters, node.address) && healthy(&clusters, node.operator()))
+            let both = |node: &&Node| healthy(&clusters, node.address) && (node.kind == Kind::Edge || healthy(&clusters, node.operator()));
+            instances.iter().all(both)
         };
         ensure!(poll(READY_BOUND, routed), "Envoy does not find every instance healthy; see `stack logs envoy`");
         Ok(())

@@ -35,7 +35,8 @@ pub fn give(path: &Path, user: Option<&str>) -> Result<()> {
     std::os::unix::fs::chown(path, Some(uid), Some(gid)).with_context(|| format!("cannot give {} to {user}", path.display()))
 }
 
-fn account(user: &str) -> Option<(u32, u32)> {
+/// Numbers of a user and its group.
+pub fn account(user: &str) -> Option<(u32, u32)> {
     let accounts = fs::read_to_string("/etc/passwd").ok()?;
     let line = accounts.lines().find(|line| line.split(':').next() == Some(user))?;
     let mut fields = line.split(':').skip(2);

@@ -54,24 +54,24 @@ impl Stack {
         Ok(())
     }
 
-    /// Ends a node in order; past a bound, by force. A service first leaves the load balancer.
+    /// Ends a node in order; past a bound, by force. What Envoy routes to first leaves it.
     pub fn stop(&self, name: &str) -> Result<()> {
         let node = self.node(name)?;
-        if matches!(node.kind, Kind::Service | Kind::Worker) {
+        if node.is_watched() {
             self.publish_endpoints(Some(name))?;
         }
-        if node.kind == Kind::Service {
+        if node.is_routed() {
             self.wait_dropped(&node);
         }
         self.end(&node)
     }
 
-    /// Ends and starts a node; a service is in the load balancer again when this returns.
+    /// Ends and starts a node; Envoy routes to it again when this returns.
     pub fn restart(&self, name: &str) -> Result<()> {
         self.stop(name)?;
         self.start(name)?;
         let node = self.node(name)?;
-        let routed = node.kind == Kind::Service && self.record(&self.node("envoy")?).is_some();
+        let routed = node.is_routed() && self.record(&self.node("envoy")?).is_some();
         if routed { self.wait_routed(&[&node]) } else { Ok(()) }
     }
 
@@ -109,7 +109,7 @@ impl Stack {
             self.start_epmd(node)?;
         }
         program.spawn()?.save(&self.record_file(&node.name), made_of)?;
-        if matches!(node.kind, Kind::Service | Kind::Worker) {
+        if node.is_watched() {
             self.publish_endpoints(None)?;
         }
         Ok(())
@@ -131,6 +131,7 @@ impl Stack {
             Kind::Worker => self.worker_program(node),
             Kind::Checker => self.checker_program(node),
             Kind::Autoscaler => self.autoscaler_program(node),
+            Kind::Edge => self.edge_program(node),
         }
     }
 
@@ -142,7 +143,9 @@ impl Stack {
             Kind::Broker => self.secret(RABBITMQ).is_ok_and(|password| crate::rabbitmq::ready(node, &password)),
             Kind::Envoy => crate::probe::http_status(self.envoy_admin(), "/ready") == Some(200),
             Kind::Autoscaler => self.autoscaler_ready(),
-            Kind::Service | Kind::Worker | Kind::Checker => crate::probe::http_status(node.operator(), "/health/ready") == Some(200),
+            Kind::Edge | Kind::Service | Kind::Worker | Kind::Checker => {
+                crate::probe::http_status(node.operator(), "/health/ready") == Some(200)
+            }
         }
     }
 
@@ -180,7 +183,8 @@ impl Stack {
         for process in &tree {
             process.signal(Signal::CONT);
         }
-        record.signal(Signal::TERM);
+        // At TERM nginx breaks off what it sends.
+        record.signal(if node.kind == Kind::Edge { Signal::QUIT } else { Signal::TERM });
         if !record.wait_gone(STOP_BOUND) {
             for process in &tree {
                 process.signal(Signal::KILL);

@@ -67,7 +67,7 @@ enum Order {
     Cut { name: String },
     /// Undo `cut`
     Restore { name: String },
-    /// Add an instance of a service, a worker of it (`articles-worker`) or a replica of a shard
+    /// Add an instance of a service, a worker of it (`articles-worker`), a point of presence (`edge`) or a replica of a shard
     Add { name: String },
     /// End and forget the instance or worker that was added last
     Remove { name: String },
@@ -111,7 +111,7 @@ fn run(order: Order) -> Result<ExitCode> {
     match order {
         Order::Up { only, replica_delay_ms, topology } => {
             let replica_delay_ms = replica_delay_ms.or(number("STACK_REPLICA_DELAY_MS")?);
-            up(&folder, only, &Options { port: number("PORT")?, replica_delay_ms, topology })?;
+            up(&folder, only, &Options { port: number("PORT")?, edge_port: number("EDGE_PORT")?, replica_delay_ms, topology })?;
         }
         Order::Down => {
             magnitude_stack::down(&folder)?;
@@ -162,7 +162,8 @@ fn up(folder: &Path, only: Only, options: &Options) -> Result<()> {
     if options.port.is_none() && stack.gave_way() {
         println!("\nPort 8080 was taken, so this stack has another one; PORT=… make up chooses it.");
     }
-    println!("\nThe API   {url}/api\nIts docs  {url}/api/docs\n\n`make status` shows the nodes, `make down` ends them.");
+    let edge = stack.edge_url().map(|edge| format!("The edge  {edge}\n")).unwrap_or_default();
+    println!("\nThe API   {url}/api\nIts docs  {url}/api/docs\n{edge}\n`make status` shows the nodes, `make down` ends them.");
     Ok(())
 }
 
@@ -224,6 +225,7 @@ fn kind(node: &Node) -> &'static str {
         Kind::Redis => "redis",
         Kind::Broker => "rabbitmq",
         Kind::Envoy => "envoy",
+        Kind::Edge => "edge",
         Kind::Service => "service",
         Kind::Worker => "worker",
         Kind::Checker => "checker",
@@ -261,7 +263,7 @@ fn logs(stack: &Stack, node: Option<String>, follow: bool) -> Result<()> {
 
 /// Fails when there is a problem; a note is none.
 fn doctor(folder: &Path) -> Result<ExitCode> {
-    let findings = examine(folder, number("PORT")?);
+    let findings = examine(folder, (number("PORT")?, number("EDGE_PORT")?));
     for Finding { weight, text } in &findings {
         let word = match weight {
             Weight::Good => "ok",

@@ -77,6 +77,17 @@ impl Record {
         poll(bound, || !self.alive())
     }
 
+    /// Ends it with all that it started, and waits for that.
+    pub fn end(&self) {
+        let tree = self.tree();
+        self.signal(Signal::TERM);
+        if !poll(Duration::from_secs(5), || tree.iter().all(|process| !process.alive())) {
+            for process in &tree {
+                process.signal(Signal::KILL);
+            }
+        }
+    }
+
     fn stat(&self) -> Option<Stat> {
         Stat::read(self.pid).filter(|stat| stat.start == self.start)
     }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
+use crate::edge::REFRESH;
 use crate::patroni::{PATRONI, REPLICATOR, REWIND};
 use crate::postgres::SUPERUSER;
 use crate::rabbitmq::{COOKIE, RABBITMQ};
@@ -16,7 +17,7 @@ impl Stack {
     /// Makes every secret before nodes start side by side: two of them must not make the same one twice.
     pub(crate) fn make_secrets(&self) -> Result<()> {
         let services = self.topology.services.iter().map(|service| service.name.as_str());
-        [SUPERUSER, REPLICATOR, REWIND, PATRONI, REDIS, RABBITMQ, COOKIE]
+        [SUPERUSER, REPLICATOR, REWIND, PATRONI, REDIS, RABBITMQ, COOKIE, REFRESH]
             .into_iter()
             .chain(services)
             .try_for_each(|name| self.secret(name).map(drop))

@@ -19,6 +19,8 @@ pub const STANDARD: &str = "standard";
 pub struct Options {
     /// 0 picks a free one, once.
     pub port: Option<u16>,
+    /// The same for the edge.
+    pub edge_port: Option<u16>,
     pub replica_delay_ms: Option<u64>,
     /// A file of `deploy/local/topologies`.
     pub topology: Option<String>,
@@ -105,7 +107,7 @@ impl Stack {
 
     /// Whether the port is another than the usual one although nobody asked for that.
     pub fn gave_way(&self) -> bool {
-        !self.state.port.asked && self.state.port.number != port::USUAL
+        !self.state.port.asked && self.state.port.number != port::API.usual
     }
 
     /// Held while the whole stack goes up or down: two of these at once would start nodes twice.
@@ -182,9 +184,14 @@ fn next_state(folder: &Path, options: &Options, before: Option<State>) -> Result
         Some(state) if state.data.is_some() => state.data.clone(),
         _ => place::for_data(folder, &find_project(folder)?)?,
     };
+    let port = port::API.choose(options.port, before.as_ref().map(|state| state.port), alive(folder, "envoy"))?;
+    let edge_port = port::EDGE.choose(options.edge_port, before.as_ref().and_then(|state| state.edge_port), alive(folder, "envoy"))?;
+    ensure!(port.number != edge_port.number, "the load balancer and the edge cannot both have port {}: set EDGE_PORT=", port.number);
     Ok(State {
         block: block::claim(&block::claims_folder()?, folder, before.as_ref().map(|state| state.block), in_use)?,
-        port: port::choose(options.port, before.as_ref().map(|state| state.port), alive(folder, "envoy"))?,
+        port,
+        edge_port: Some(edge_port),
+        edge_origin: before.as_ref().and_then(|state| state.edge_origin),
         topology,
         data,
         replica_delay_ms: options.replica_delay_ms.or(before.as_ref().map(|state| state.replica_delay_ms)).unwrap_or(0),

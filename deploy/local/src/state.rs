@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::ErrorKind;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -15,6 +16,12 @@ use crate::port::Port;
 pub struct State {
     pub block: Block,
     pub port: Port,
+    /// The edge's; None in a stack that was made before there was one.
+    #[serde(default)]
+    pub edge_port: Option<Port>,
+    /// What the points of presence ask instead of Envoy.
+    #[serde(default)]
+    pub edge_origin: Option<SocketAddr>,
     pub topology: String,
     /// Where the nodes' data lies, if not in the stack's folder.
     pub data: Option<PathBuf>,

@@ -8,12 +8,15 @@ use anyhow::{Context, Result};
 use serde::Deserialize;
 
 use crate::block::Block;
+use crate::edge::EDGE;
 use crate::scale::Limits;
 
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Topology {
     pub envoy: Single,
+    /// The points of presence.
+    pub edge: Option<Edge>,
     pub etcd: Single,
     pub redis: Vec<Redis>,
     #[serde(default)]
@@ -32,6 +35,13 @@ pub struct Topology {
 #[serde(deny_unknown_fields)]
 pub struct Single {
     pub host: u8,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Edge {
+    pub host: u8,
+    pub instances: u8,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -112,6 +122,8 @@ pub enum Kind {
     Redis,
     Broker,
     Envoy,
+    /// A point of presence.
+    Edge,
     Service,
     Worker,
     Checker,
@@ -125,7 +137,7 @@ pub struct Node {
     /// The shard, the service, its workers, the Redis or the brokers it belongs to.
     pub group: String,
     pub kind: Kind,
-    /// Where its clients connect: Postgres, Redis, RabbitMQ, a service's public listener, Envoy's internal listener.
+    /// Where its clients connect: Postgres, Redis, RabbitMQ, the public listener of a service or a point of presence, Envoy's internal listener.
     pub address: SocketAddr,
 }
 
@@ -133,6 +145,16 @@ impl Node {
     /// Where it answers questions about its health.
     pub fn operator(&self) -> SocketAddr {
         SocketAddr::new(self.address.ip(), 9000)
+    }
+
+    /// Whether Envoy routes to it.
+    pub fn is_routed(&self) -> bool {
+        matches!(self.kind, Kind::Service | Kind::Edge)
+    }
+
+    /// Whether Envoy looks how it is.
+    pub fn is_watched(&self) -> bool {
+        self.is_routed() || self.kind == Kind::Worker
     }
 
     pub fn is_postgres(&self) -> bool {
@@ -191,6 +213,11 @@ impl Topology {
             nodes.push(node("autoscaler".into(), "autoscaler", Kind::Autoscaler, autoscaler.host, 9000));
         }
         nodes.push(node("envoy".into(), "envoy", Kind::Envoy, self.envoy.host, 9100));
+        if let Some(edge) = &self.edge {
+            for n in 0..edge.instances + more(EDGE) {
+                nodes.push(node(format!("{EDGE}-{}", n + 1), EDGE, Kind::Edge, edge.host + n, 8000));
+            }
+        }
         nodes
     }
 }
@@ -207,7 +234,7 @@ mod tests {
 
         let addresses: std::collections::BTreeSet<_> = nodes.iter().map(|node| node.address.ip()).collect();
         assert_eq!(addresses.len(), nodes.len());
-        assert_eq!(nodes.len(), 1 + 6 + 4 + 1 + 7 + 3 + 1 + 1 + 1);
+        assert_eq!(nodes.len(), 1 + 6 + 4 + 1 + 7 + 3 + 1 + 1 + 1 + 2);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::topology::{Kind, Node};
 /// How much of the stack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Extent {
-    /// Postgres, Redis, RabbitMQ and Envoy.
+    /// Postgres, Redis, RabbitMQ, Envoy and the points of presence.
     Infrastructure,
     Everything,
 }
@@ -62,6 +62,7 @@ impl Stack {
                 .chain([Box::new(others) as Work<'_>])
                 .collect(),
         )?;
+        self.replace(&of(&[Kind::Edge]), report)?;
         self.write_description()
     }
 
@@ -94,8 +95,15 @@ impl Stack {
         };
         // First: they park jobs of a kind that only a newer release knows.
         together(&of(Kind::Worker), behind)?;
-        let services = of(Kind::Service);
-        let (running, missing): (Vec<_>, Vec<_>) = services.iter().partition(|node| self.record(node).is_some());
+        self.replace(&of(Kind::Service), report)?;
+        report("the load balancer sees every instance");
+        together(&of(Kind::Checker), behind)?;
+        together(&of(Kind::Autoscaler), behind)
+    }
+
+    /// What is missing starts at once; what runs is replaced one by one. Returns when Envoy routes to all of them.
+    fn replace(&self, nodes: &[&Node], report: Report) -> Result<()> {
+        let (running, missing): (Vec<_>, Vec<_>) = nodes.iter().partition(|node| self.record(node).is_some());
         let start = |node: &Node| self.start(&node.name).map(|()| report(&ready(node)));
         together(&missing, start)?;
         for node in running {
@@ -105,10 +113,7 @@ impl Stack {
             }
             start(node)?;
         }
-        self.wait_routed(&services)?;
-        report("the load balancer sees every instance");
-        together(&of(Kind::Checker), behind)?;
-        together(&of(Kind::Autoscaler), behind)
+        self.wait_routed(nodes)
     }
 
     /// A running node with other settings than today's: Patroni reads them, the others end, to be started anew.

@@ -7,6 +7,7 @@ pub mod claims;
 mod crash;
 mod crowd;
 pub mod databases;
+pub mod edge;
 pub mod failover;
 pub mod fan_out;
 pub mod fault;

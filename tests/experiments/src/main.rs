@@ -4,7 +4,7 @@ use std::path::Path;
 
 use clap::{Parser, Subcommand};
 use magnitude_experiments::{
-    cache_loss, celebrity, claims, failover, fan_out, jobs, replica, reshard_crash, resharding, run::Options, staleness, stampede,
+    cache_loss, celebrity, claims, edge, failover, fan_out, jobs, replica, reshard_crash, resharding, run::Options, staleness, stampede,
     stateless,
 };
 
@@ -45,6 +45,8 @@ enum Claim {
     FanOut(Options),
     /// Much work comes at once, and workers with it
     Burst(Options),
+    /// Points of presence miss, hit, expire, are refreshed, and lose their origin and each other
+    Edge(edge::Settings),
     /// The command that moves buckets is killed at every step
     ReshardCrash(Options),
 }
@@ -70,6 +72,7 @@ async fn main() -> anyhow::Result<()> {
         Claim::Poison(options) => jobs::poison::run(&options).await,
         Claim::FanOut(options) => fan_out::run(&options).await,
         Claim::Burst(options) => fan_out::burst::run(&options).await,
+        Claim::Edge(options) => edge::run(&options).await,
         Claim::ReshardCrash(options) => reshard_crash::run(&options).await,
     }
 }

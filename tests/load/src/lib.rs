@@ -5,6 +5,7 @@ pub mod client;
 pub mod fill;
 pub mod instance;
 mod oha;
+pub mod raw;
 pub mod reads;
 pub mod report;
 pub mod stack;

@@ -14,6 +14,14 @@ use serde::Deserialize;
 pub struct Stack {
     /// The load balancer, `http://host:port`.
     pub url: String,
+    /// What stands before the points of presence, if there are any.
+    #[serde(default)]
+    pub edge_url: Option<String>,
+    #[serde(default)]
+    pub edges: Vec<Instance>,
+    /// What a point of presence must be sent to fetch a URL anew.
+    #[serde(default)]
+    pub edge_refresh: String,
     #[serde(default)]
     pub services: BTreeMap<String, Vec<Instance>>,
     #[serde(default)]
@@ -38,6 +46,8 @@ pub struct Stack {
 
 #[derive(Debug, Deserialize)]
 pub struct Instance {
+    #[serde(default)]
+    pub name: String,
     pub public: String,
     #[serde(default)]
     pub operator: String,

@@ -14,6 +14,7 @@ pub async fn of(stack: &Stack) -> BTreeMap<String, String> {
     let found = [
         ("envoy", within(envoy()).await),
         ("build", build()),
+        ("nginx", within(nginx()).await),
         ("processor", line_of("/proc/cpuinfo", "model name")),
         ("memory", line_of("/proc/meminfo", "MemTotal")),
         ("postgres", within(postgres(stack)).await),
@@ -47,6 +48,14 @@ async fn redis(stack: &Stack) -> anyhow::Result<String> {
 async fn envoy() -> anyhow::Result<String> {
     let told = output(".stack/envoy", &["--version"]).await?;
     envoy_version(&told).ok_or_else(|| anyhow::anyhow!("no version in {told:?}"))
+}
+
+/// It tells on the side of errors.
+async fn nginx() -> anyhow::Result<String> {
+    let output =
+        Command::new("nginx").arg("-v").env("PATH", "/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin").output().await?;
+    let told = String::from_utf8(output.stderr)?;
+    told.trim().split_once('/').map(|(_, version)| version.to_owned()).ok_or_else(|| anyhow::anyhow!("no version in {told:?}"))
 }
 
 fn envoy_version(told: &str) -> Option<String> {

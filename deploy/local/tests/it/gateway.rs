@@ -84,12 +84,12 @@ pub fn a_client_cannot_say_where_it_comes_from(own: &Own) {
     own.start_all();
 }
 
-fn route(own: &Own, instance: SocketAddr) {
+pub fn route(own: &Own, instance: SocketAddr) {
     write_endpoints(own, &[instance]);
     eventually("Envoy finds the instance well", || clusters(own).contains(&format!("::{instance}::health_flags::healthy")));
 }
 
-fn clusters(own: &Own) -> String {
+pub fn clusters(own: &Own) -> String {
     let internal = own.description()["internal_url"].as_str().expect("an address").replace("http://", "");
     http(&internal.replace(":9100", ":9901"), "GET", "/clusters")
 }
@@ -113,11 +113,11 @@ fn write_endpoints(own: &Own, instances: &[SocketAddr]) {
 }
 
 /// Says that it is well, and answers everything else with the same (nothing keeps silent), or hangs up after it has read the request.
-struct Instance {
-    address: SocketAddr,
+pub struct Instance {
+    pub address: SocketAddr,
     served: Arc<AtomicUsize>,
     /// The lines of the requests' heads, in lower case.
-    heads: Arc<Mutex<Vec<String>>>,
+    pub heads: Arc<Mutex<Vec<String>>>,
 }
 
 impl Instance {
@@ -125,7 +125,7 @@ impl Instance {
         Self::start_with(None)
     }
 
-    fn start_with(answer: Option<&'static str>) -> Self {
+    pub fn start_with(answer: Option<&'static str>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
         let (address, served) = (listener.local_addr().expect("is bound"), Arc::new(AtomicUsize::new(0)));
         let heads = Arc::<Mutex<Vec<String>>>::default();

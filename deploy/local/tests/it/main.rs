@@ -4,6 +4,7 @@
 mod broker;
 mod copies;
 mod crash;
+mod edge;
 mod failover;
 mod faults;
 mod gateway;
@@ -26,6 +27,11 @@ fn a_stack_starts_heals_changes_and_leaves_nothing() {
     gateway::an_instance_that_answers_with_errors_is_not_taken_out(&own);
     gateway::a_write_that_was_never_sent_can_be_tried_again(&own);
     gateway::a_client_cannot_say_where_it_comes_from(&own);
+    edge::a_point_of_presence_is_reached_at_its_own_address_only(&own);
+    edge::a_dead_point_of_presence_is_not_noticed(&own);
+    edge::a_point_of_presence_is_added_and_removed(&mut own);
+    edge::a_client_comes_from_where_it_came_to_the_edge(&own);
+    edge::points_of_presence_ask_who_they_are_told_to(&mut own);
     copies::the_sessions_have_a_copy(&own);
     copies::a_replica_is_added(&mut own);
     copies::a_replica_that_is_too_far_behind_is_copied_anew(&own);

@@ -21,7 +21,7 @@ impl Own {
     pub fn up() -> Self {
         let clone = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("the package lies two folders deep");
         let folder = clone.join(format!(".stack-it-{}", std::process::id()));
-        let options = Options { port: Some(0), ..Options::default() };
+        let options = Options { port: Some(0), edge_port: Some(0), ..Options::default() };
         // The folder is there from here on.
         let own = Self { stack: Stack::create(&folder, &options).expect("a stack is created"), folder };
         own.start_all();

@@ -1,0 +1,65 @@
+use std::time::{Duration, Instant};
+
+use magnitude_edge::{Answer, Origin, Point, Thing, ask, hash};
+
+/// Longer than the manager of the caches sleeps.
+const BOUND: Duration = Duration::from_secs(30);
+
+pub struct Scene {
+    pub origin: Origin,
+    pub point: Point,
+}
+
+impl Scene {
+    pub async fn new() -> Self {
+        let origin = Origin::start().await.expect("an origin");
+        let point = Point::before(origin.address()).await.expect("a point of presence");
+        Self { origin, point }
+    }
+
+    /// Publishes an object; its path.
+    pub fn object(&self, content: &[u8]) -> String {
+        let path = path(content);
+        self.origin.put(&path, Thing::of(content.to_vec()));
+        path
+    }
+
+    pub async fn get(&self, path: &str) -> Answer {
+        self.get_with(path, &[]).await
+    }
+
+    pub async fn get_with(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
+        ask(self.point.address, "GET", path, headers).await.expect("an answer")
+    }
+
+    /// Asks until the answer is as wanted, and returns it.
+    pub async fn get_until(&self, path: &str, what: &str, wanted: impl Fn(&Answer) -> bool) -> Answer {
+        let end = Instant::now() + BOUND;
+        loop {
+            let answer = self.get(path).await;
+            if wanted(&answer) {
+                return answer;
+            }
+            assert!(Instant::now() < end, "{what}: not within {BOUND:?}; the last answer is {} {:?}", answer.status, answer.cache());
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Asks until what is kept has expired: the answer that said so.
+    pub async fn expired(&self, path: &str) -> Answer {
+        self.get_until(path, "it expires", |answer| answer.cache() != "HIT").await
+    }
+}
+
+pub fn path(content: &[u8]) -> String {
+    format!("/objects/{}", hash(content))
+}
+
+/// Waits for a state, at most half a minute.
+pub async fn eventually(what: &str, mut state: impl AsyncFnMut() -> bool) {
+    let end = Instant::now() + BOUND;
+    while !state().await {
+        assert!(Instant::now() < end, "{what}: not within {BOUND:?}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
