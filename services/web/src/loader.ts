@@ -41,8 +41,9 @@ function within<T>(promise: Promise<T>, ms: number): Promise<T> {
 const browser: Browser = {
   async script(url, deadline) {
     if (deadline === undefined) return (await import(/* @vite-ignore */ url)) as App;
-    // The browser's cache gives the module what this has fetched.
-    await answered(url, deadline);
+    // The browser's cache gives the module what this fetches.
+    const answer = await answered(url, deadline);
+    answer.arrayBuffer().catch(() => {});
     return within(import(/* @vite-ignore */ url) as Promise<App>, REST_MS);
   },
   async style(url, deadline) {

@@ -65,7 +65,12 @@ export interface Place {
 
 export const place = new Store<Place>({ route: { page: 'unknown' }, visit: 0 });
 
+let shown: string | null = null;
+
+const here = (): string => location.pathname + location.search;
+
 function arrive(): void {
+  shown = here();
   place.set({ route: parse(new URL(location.href)), visit: place.get().visit + 1 });
 }
 
@@ -90,19 +95,20 @@ export function next(): string {
 
 /** To the page for signing in, and back here afterwards. */
 export function signInFirst(how: { replace?: boolean } = {}): void {
-  navigate('/login', { ...how, next: location.pathname + location.search });
+  navigate('/login', { ...how, next: here() });
 }
 
 /** Follows the application's links without loading the page anew, those in articles too, and the browser's back and forward. */
 export function startRouter(): void {
-  addEventListener('popstate', arrive);
+  // A step within the page, such as to its content, must not draw it anew: what was typed would be gone.
+  addEventListener('popstate', () => here() !== shown && arrive());
   document.addEventListener('click', (event) => {
     if (event.defaultPrevented || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
     const link = event.target instanceof Element ? event.target.closest('a') : null;
     const path = link && inside(link);
     if (path === null) return;
     event.preventDefault();
-    navigate(path, { replace: path === location.pathname + location.search });
+    navigate(path, { replace: path === here() });
   });
   arrive();
 }
@@ -111,6 +117,6 @@ export function startRouter(): void {
 function inside(link: HTMLAnchorElement): string | null {
   if (!link.hasAttribute('href') || link.target || link.hasAttribute('download') || link.origin !== location.origin) return null;
   const path = link.pathname + link.search;
-  const within = link.hash !== '' && path === location.pathname + location.search;
+  const within = link.hash !== '' && path === here();
   return within || ELSEWHERE.test(link.pathname) ? null : path;
 }

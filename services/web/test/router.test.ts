@@ -88,6 +88,17 @@ describe('the page', () => {
     expect(click(html, init)).toBe(false);
   });
 
+  test('is not drawn anew by a step within it, but by one back', async () => {
+    navigate('/tag/x');
+    const { visit } = place.get();
+    location.hash = '#main';
+    dispatchEvent(new PopStateEvent('popstate'));
+    expect(place.get().visit).toBe(visit);
+    history.replaceState(null, '', '/tag/y');
+    dispatchEvent(new PopStateEvent('popstate'));
+    expect(place.get()).toMatchObject({ visit: visit + 1, route: { tag: 'y' } });
+  });
+
   test('comes back after signing in', () => {
     navigate('/?feed=following');
 

@@ -39,7 +39,7 @@ export class Browser {
     const page = await context.newPage();
     page.wrongs = watch(page);
     await context.addInitScript(noteViolations);
-    if (user) await context.addInitScript(([token]) => (localStorage.jwtToken ??= token), [user.token]);
+    if (user) await context.addInitScript(([token]) => location.protocol.startsWith('http') && (localStorage.jwtToken ??= token), [user.token]);
     await prepare(page);
     await page.goto(path);
     this.pages.push(page);

@@ -155,6 +155,16 @@ describe('by keyboard', () => {
     assert.equal(await focused(page), 'Your Feed');
   });
 
+  test('going to the content keeps what was typed', async () => {
+    const page = await browser.open('/editor', { user: TESTER, prepare: full });
+    await page.fill('input[name="title"]', 'Typed');
+    await page.locator('.skip-link').focus();
+    await page.keyboard.press('Enter');
+    await page.keyboard.press('Tab');
+    assert.equal(await page.evaluate(() => document.activeElement.name), 'title');
+    assert.equal(await page.inputValue('input[name="title"]'), 'Typed');
+  });
+
   test('a list, an article and back, with a ring around what has the focus', async () => {
     const page = await browser.open('/', { user: TESTER, prepare: full });
     await visible(page.locator('.article-preview').first());

@@ -33,7 +33,8 @@ function SettingsForm({ user }: { user: User }) {
     <>
       <Form doing={doing} submit={submit}>
         <Field name="image" label="Picture" placeholder="URL of profile picture" value={image} change={setImage} autocomplete="off" />
-        <Upload image={image} choose={setImage} />
+        {/* An address that is being typed is not asked for at each letter. */}
+        <Upload image={image === user.image || image.startsWith('/') ? image : ''} choose={setImage} />
         <Field name="username" label="Username" value={username} change={setUsername} autocomplete="username" />
         <Field name="bio" label="About you" placeholder="Short bio about you" value={bio} change={setBio} rows={5} />
         <Field name="email" label="Email" type="email" value={email} change={setEmail} autocomplete="email" />
