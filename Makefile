@@ -29,8 +29,12 @@ toolchain:
 build: toolchain
 	@cargo build --workspace --bins
 
+.PHONY: web
+web: install
+	@deploy/local/web.sh
+
 .PHONY: up
-up: install build ## Build and start everything here (PORT=8080); returns when it is ready
+up: install build web ## Build and start everything here (PORT=8080); returns when it is ready
 	@$(STACK) up
 
 .PHONY: runner

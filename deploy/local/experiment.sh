@@ -7,6 +7,7 @@ main() {
   shift
   deploy/local/install.sh
   cargo build --workspace --bins
+  deploy/local/web.sh
   begin_stack
   for name in $(names "$name"); do
     # Each begins with two shards and no data.

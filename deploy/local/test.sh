@@ -38,6 +38,16 @@ experiments() {
   done
 }
 
+# The web application, alone and in a real browser, through the load balancer and the edge.
+browser() {
+  (cd services/web && npm test --silent)
+  (cd tests/browser && npm ci --no-progress --loglevel=error \
+    && WEB_URL=$(address url) EDGE_URL=$(address edge_url) EDGE_KILL="$PWD/../../$stack kill edge" EDGE_START="$PWD/../../$stack start edge" npm test --silent)
+}
+
+# As people write it, and as pages are told.
+address() { sed -n "s|^ *\"$1\": \"http://127.0.0.1:\([0-9]*\)\".*|http://localhost:\1|p" "$MAGNITUDE_TEST_STACK"; }
+
 at_once() {
   local number ended
   set -m
@@ -57,8 +67,10 @@ at_once() {
 }
 
 main() {
-  deploy/local/install.sh
+  deploy/local/install.sh tests
+  export PATH=$PATH:$PWD/.stack/venv/bin
   cargo build --workspace --all-targets
+  deploy/local/web.sh
   begin_stack
   if [ -n "${MAGNITUDE_PROVE:-}" ]; then
     "$stack" up --replica-delay-ms 500
@@ -69,6 +81,7 @@ main() {
       cargo test --package "$suite"
     else
       cargo test --workspace
+      browser
       experiments
     fi
   fi

@@ -27,6 +27,9 @@ enum Order {
         /// What a new stack consists of: a file of `deploy/local/topologies` (standard)
         #[arg(long)]
         topology: Option<String>,
+        /// The built web application, which is published if it is there
+        #[arg(long, default_value = "services/web/dist")]
+        site: PathBuf,
     },
     /// End everything; the data stays
     Down,
@@ -109,9 +112,10 @@ fn run(order: Order) -> Result<ExitCode> {
     let folder = PathBuf::from(std::env::var("STACK_DIR").unwrap_or_else(|_| ".stack".into()));
     let open = || Stack::open(&folder);
     match order {
-        Order::Up { only, replica_delay_ms, topology } => {
+        Order::Up { only, replica_delay_ms, topology, site } => {
             let replica_delay_ms = replica_delay_ms.or(number("STACK_REPLICA_DELAY_MS")?);
-            up(&folder, only, &Options { port: number("PORT")?, edge_port: number("EDGE_PORT")?, replica_delay_ms, topology })?;
+            let options = Options { port: number("PORT")?, edge_port: number("EDGE_PORT")?, replica_delay_ms, topology };
+            up(&folder, only, &options, &site)?;
         }
         Order::Down => {
             magnitude_stack::down(&folder)?;
@@ -151,19 +155,23 @@ fn run(order: Order) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn up(folder: &Path, only: Only, options: &Options) -> Result<()> {
+fn up(folder: &Path, only: Only, options: &Options, site: &Path) -> Result<()> {
     let stack = Stack::create(folder, options)?;
     let extent = match only {
         Only::Infrastructure => Extent::Infrastructure,
         Only::Everything => Extent::Everything,
     };
     stack.up(extent, &show)?;
+    if extent == Extent::Everything && site.join("index.html").is_file() {
+        stack.publish(site)?;
+        show("the web application is published");
+    }
     let url = stack.url();
     if options.port.is_none() && stack.gave_way() {
         println!("\nPort 8080 was taken, so this stack has another one; PORT=… make up chooses it.");
     }
     let edge = stack.edge_url().map(|edge| format!("The edge  {edge}\n")).unwrap_or_default();
-    println!("\nThe API   {url}/api\nIts docs  {url}/api/docs\n{edge}\n`make status` shows the nodes, `make down` ends them.");
+    println!("\nThe web   {url}/\nThe API   {url}/api\nIts docs  {url}/api/docs\n{edge}Its state {url}/status\n\n`make status` shows the nodes, `make down` ends them.");
     Ok(())
 }
 

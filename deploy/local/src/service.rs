@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -20,6 +20,7 @@ use crate::topology::{Kind, Node, Service};
 
 /// An index over a large table takes its time; a lock that is never given must not hang the stack.
 const MIGRATE_BOUND: Duration = Duration::from_mins(10);
+const PUBLISH_BOUND: Duration = Duration::from_mins(1);
 /// A shard that does not answer is not waited for longer.
 const ASK_BOUND: Duration = Duration::from_secs(20);
 
@@ -45,7 +46,13 @@ struct Settings {
 #[derive(Serialize)]
 struct Media {
     objects: Objects,
+    site: Site,
     status: Status,
+}
+
+#[derive(Serialize)]
+struct Site {
+    edge: String,
 }
 
 #[derive(Serialize)]
@@ -180,6 +187,13 @@ impl Stack {
         Ok(())
     }
 
+    /// Puts a built web application where media serves it from.
+    pub fn publish(&self, site: &Path) -> Result<()> {
+        let media = self.topology.services.iter().find(|service| service.name == "media").context("nobody serves the web application")?;
+        let mut publish = self.service_command(media, "publish")?;
+        command::run(publish.arg(site), "media publish", PUBLISH_BOUND)
+    }
+
     /// Carries out a command about the jobs of a service; what it prints goes through.
     pub fn jobs(&self, service: &str, arguments: &[String]) -> Result<()> {
         let known = self.topology.services.iter().find(|known| known.name == service);
@@ -257,6 +271,7 @@ impl Stack {
         });
         Media {
             objects: Objects { store: self.data("objects").display().to_string() },
+            site: Site { edge: self.edge_url().unwrap_or_default() },
             status: Status { envoy: format!("http://{}", self.envoy_admin()), parts: parts.collect() },
         }
     }
