@@ -52,7 +52,7 @@ enum Role<C: Subcommand> {
     Own(C),
 }
 
-/// The commands of a service that has none of its own.
+// Not a doc comment: help would show it.
 #[derive(Subcommand)]
 enum NoOther {}
 

@@ -3,7 +3,7 @@
 use clap::Subcommand;
 use magnitude_media::{Media, decode, publish};
 
-/// The commands that only this service has. `media decode` is not among them: the service runs it for itself.
+// Not a doc comment: help would show it. `media decode` is not among them, since the service runs it for itself.
 #[derive(Subcommand)]
 enum Command {
     /// Publishes a built web application: a folder with index.html and assets/.
