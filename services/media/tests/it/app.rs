@@ -84,7 +84,7 @@ impl TestApp {
 
     pub async fn settled(&self, id: &str) -> Value {
         let mut media = Value::Null;
-        let bound = std::time::Duration::from_secs(60);
+        let bound = std::time::Duration::from_mins(1);
         eventually_within(bound, "the upload is decoded", async || {
             media = send(self.get(&format!("/api/media/{id}"))).await.1["media"].take();
             media["status"] != "processing"

@@ -97,7 +97,7 @@ async fn what_is_too_large_to_decode_is_rejected_by_its_head() {
 #[tokio::test]
 async fn a_gigapixel_that_is_really_there_is_rejected_too() {
     let app = TestApp::new().await;
-    let row = [&[0_u8][..], &[7; 32_000]].concat();
+    let row = [vec![0_u8], vec![7; 32_000]].concat();
     let mut zipped = vec![0x78, 0x01];
     // Stored blocks would be as large as the picture; a few are enough, the head decides.
     for _ in 0..20 {

@@ -7,13 +7,9 @@ async fn get(path: &str, headers: &str) -> Option<Answer> {
 }
 
 #[tokio::test]
-async fn nothing_but_the_api_is_reachable_from_outside() {
+async fn nothing_but_the_api_and_the_page_is_reachable_from_outside() {
     let private = [
-        "/",
         "/api",
-        "/metrics",
-        "/health/live",
-        "/health/ready",
         "/internal/accounts/session",
         "//internal/accounts/session",
         "/api/internal/accounts/session",
@@ -23,7 +19,6 @@ async fn nothing_but_the_api_is_reachable_from_outside() {
         "/api/%2e%2e/internal/accounts/session",
         "/api/users/..%2f..%2finternal/accounts/session",
         "/api/users/%2e%2e%2f%2e%2e%2fmetrics",
-        "/api/articles/../../health/ready",
     ];
     for path in private {
         for headers in ["", "x-envoy-original-path: /internal/accounts/session\r\n"] {
@@ -31,6 +26,13 @@ async fn nothing_but_the_api_is_reachable_from_outside() {
 
             answer.refuses(404, json!({"path": ["not found"]}));
         }
+    }
+    // What is nobody's is the web application's, which is the same for all such paths.
+    let page = get("/login", "").await.expect("an answer");
+    for path in ["/", "/metrics", "/health/live", "/health/ready", "/api/articles/../../health/ready"] {
+        let answer = get(path, "").await.expect("an answer");
+
+        assert_eq!((answer.status, &answer.text), (page.status, &page.text), "{answer}");
     }
 }
 
