@@ -11,6 +11,7 @@ const PAYLOADS = [
   '<iframe srcdoc="<script>alert(1)</script>">',
   '<a href="javascript:alert(1)">click me</a>',
   '<div onmouseover="alert(1)">hover me</div>',
+  '<p style="background:url(javascript:alert(1))"onfocus=alert(1)>hover me</p><style>*{display:none}</style>',
   '"><script>alert(1)</script>',
   '\'-alert(1)-\'{{alert(1)}}${alert(1)}',
   '[click me](javascript:alert(1)) ![x](javascript:alert(1)) [x](data:text/html,<script>alert(1)</script>)',
@@ -57,7 +58,7 @@ for (const payload of PAYLOADS) {
     const author = await api.user('evil');
     await api.update(author, { bio: payload });
     const title = `${unique('')} ${payload}`;
-    const article = await api.article(author, { title, description: payload, body: `Before\n\n${payload}\n\nwords ${payload} words\n\nAfter`, tagList: [payload.slice(0, 50)] });
+    const article = await api.article(author, { title, description: payload, body: `Before\n\n${payload}\n\nwords ${payload} words\n\nAfter`, tagList: [payload.slice(0, 40)] });
     await api.comment(author, article.slug, payload);
 
     const page = await browser.open(`/profile/${author.username}`, { user: victim });
@@ -106,7 +107,7 @@ test('typed into every field by hand', async () => {
   const user = await api.user('hand');
   const page = await browser.open('/settings', { user });
   await until('the form is filled', async () => (await page.inputValue('input[name="username"]')) === user.username);
-  const username = `${unique('')}${payload}`;
+  const username = `${payload}${unique('').slice(-8)}`;
   await page.fill('input[name="username"]', username);
   await page.fill('textarea[name="bio"]', payload);
   await page.click('button[type="submit"]');

@@ -262,6 +262,7 @@ describe('without a session', () => {
     const article = await api.article(ann);
     for (const button of ['Follow', 'Favorite Article']) {
       const page = await browser.open(`/article/${article.slug}`);
+      await visible(page.locator('.article-content'));
       assert.equal(await page.locator('a[href="/login"]').count(), 1);
       assert.equal(await page.locator('textarea').count(), 0);
       await page.locator(`button:has-text("${button}")`).first().click();
