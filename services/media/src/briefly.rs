@@ -32,18 +32,25 @@ mod tests {
 
     use super::*;
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn one_finds_out_for_all_who_ask_within_a_moment() {
-        let (briefly, count) = (Briefly::new(Duration::from_secs(1)), AtomicU32::new(0));
+        let (briefly, count) = (Briefly::new(Duration::from_hours(1)), AtomicU32::new(0));
         let find = async || {
-            tokio::time::sleep(Duration::from_millis(100)).await;
+            tokio::task::yield_now().await;
             Ok::<_, ()>(count.fetch_add(1, Ordering::Relaxed))
         };
 
         let all = futures_util::join!(briefly.get(find), briefly.get(find), briefly.get(find));
-        assert_eq!([*all.0.unwrap(), *all.1.unwrap(), *all.2.unwrap()], [0; 3]);
 
-        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert_eq!([*all.0.unwrap(), *all.1.unwrap(), *all.2.unwrap()], [0; 3]);
+    }
+
+    #[tokio::test]
+    async fn what_is_older_than_a_moment_is_found_out_again() {
+        let (briefly, count) = (Briefly::new(Duration::ZERO), AtomicU32::new(0));
+        let find = async || Ok::<_, ()>(count.fetch_add(1, Ordering::Relaxed));
+
+        assert_eq!(*briefly.get(find).await.unwrap(), 0);
         assert_eq!(*briefly.get(find).await.unwrap(), 1);
     }
 
