@@ -1,3 +1,5 @@
+use std::time::{Duration, Instant};
+
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -28,7 +30,16 @@ async fn a_part_that_is_down_is_red_and_the_others_are_not() {
         assert_eq!(green(&app, name).await, json!(state), "{name}");
     }
     for shard in &app.settings.shards {
-        assert_eq!(green(&app, &format!("database {}", shard.name)).await, json!(true));
+        becomes_green(&app, &format!("database {}", shard.name)).await;
+    }
+}
+
+/// A primary counts as one when a replica has said so too, which may come after the first look; what was seen is believed for a second.
+async fn becomes_green(app: &TestApp, name: &str) {
+    let limit = Instant::now() + Duration::from_secs(10);
+    while green(app, name).await != json!(true) {
+        assert!(Instant::now() < limit, "{name} stays red");
+        tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
 
@@ -53,12 +64,12 @@ async fn however_many_ask_the_parts_are_asked_once_a_second() {
         settings.status.parts = vec![serde_json::from_value(json!({ "name": "counted", "address": address })).unwrap()];
     })
     .await;
-    let began = std::time::Instant::now();
+    let began = Instant::now();
 
     futures_util::future::join_all((0..50).map(|_| app.get("/status").send())).await;
 
     let mut asked = 0;
-    while tokio::time::timeout(std::time::Duration::from_millis(50), part.accept()).await.is_ok() {
+    while tokio::time::timeout(Duration::from_millis(50), part.accept()).await.is_ok() {
         asked += 1;
     }
     assert!((1..=2 + began.elapsed().as_secs()).contains(&asked), "{asked} in {:?}", began.elapsed());
