@@ -171,7 +171,9 @@ fn up(folder: &Path, only: Only, options: &Options, site: &Path) -> Result<()> {
         println!("\nPort 8080 was taken, so this stack has another one; PORT=… make up chooses it.");
     }
     let edge = stack.edge_url().map(|edge| format!("The edge  {edge}\n")).unwrap_or_default();
-    println!("\nThe web   {url}/\nThe API   {url}/api\nIts docs  {url}/api/docs\n{edge}Its state {url}/status\n\n`make status` shows the nodes, `make down` ends them.");
+    println!(
+        "\nThe web   {url}/\nThe API   {url}/api\nIts docs  {url}/api/docs\n{edge}Its state {url}/status\n\n`make status` shows the nodes, `make down` ends them."
+    );
     Ok(())
 }
 
