@@ -148,9 +148,9 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response
     let rest = read(shared.clone(), request.into_body());
     // Who hangs up on what is still sent is not heard.
     if thing.as_ref().is_some_and(|thing| thing.hasty) {
-        drop(tokio::spawn(rest))
+        drop(tokio::spawn(rest));
     } else {
-        rest.await
+        rest.await;
     }
     let mut answer = match (thing, &shared.behind) {
         (Some(thing), _) => thing.answer(&headers),

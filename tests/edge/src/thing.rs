@@ -27,26 +27,31 @@ impl Thing {
     }
 
     /// For so many seconds.
+    #[must_use]
     pub fn lasting(self, seconds: u32) -> Self {
         self.with("cache-control", &format!("public, max-age={seconds}"))
     }
 
+    #[must_use]
     pub fn failing(self, status: u16) -> Self {
         Self { status: StatusCode::from_u16(status).expect("a status"), ..self }
     }
 
     /// One header, in place of another of this name.
+    #[must_use]
     pub fn with(mut self, name: &str, value: &str) -> Self {
         let name = HeaderName::from_bytes(name.as_bytes()).expect("the name of a header");
         self.headers.insert(name, HeaderValue::from_str(value).expect("a header"));
         self
     }
 
+    #[must_use]
     pub fn without(mut self, name: &str) -> Self {
         self.headers.remove(name);
         self
     }
 
+    #[must_use]
     pub fn hasty(self) -> Self {
         Self { hasty: true, ..self }
     }

@@ -71,15 +71,15 @@ impl Readers {
             let (what, stop) = (what.clone(), stop.clone());
             let mut random = SmallRng::seed_from_u64(seed.wrapping_add(client as u64));
             running.spawn(async move {
-                let (mut seen, mut line) = (Seen::default(), None);
+                let (mut answers, mut line) = (Seen::default(), None);
                 for _ in 0..most {
                     if stop.load(Ordering::Relaxed) {
                         break;
                     }
-                    read(address, &mut line, what.draw(&mut random), &mut seen).await;
+                    read(address, &mut line, what.draw(&mut random), &mut answers).await;
                     tokio::time::sleep(pause).await;
                 }
-                seen
+                answers
             });
         }
         Self { running, stop }
