@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs the tests of this lib against Garage, a real S3 server, which is built from crates.io first and kept in .stack/garage. OBJECTS_TEST_S3 and
+# Runs the tests of this lib against Garage, a real S3 server, which is built first and kept in .stack/garage. OBJECTS_TEST_S3 and
 # the two keys name another S3 with a bucket `test`; then nothing is built.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
