@@ -16,8 +16,8 @@ async fn scene(limits: EdgeLimits) -> Scene {
 #[tokio::test]
 async fn what_is_used_rarely_leaves_when_room_is_wanted() {
     let scene = scene(EdgeLimits { objects_size: "1m".into(), ..EdgeLimits::default() }).await;
-    let popular = scene.object(&[7; OBJECT]);
-    let rare: Vec<String> = (0..48).map(|number| scene.object(&[100 + number; OBJECT])).collect();
+    let popular = scene.object(&vec![7; OBJECT]);
+    let rare: Vec<String> = (0..48).map(|number| scene.object(&vec![100 + number; OBJECT])).collect();
     for path in &rare {
         scene.get(&popular).await;
         scene.get(path).await;
@@ -34,7 +34,7 @@ async fn what_is_used_rarely_leaves_when_room_is_wanted() {
 #[tokio::test]
 async fn what_nobody_asks_for_leaves() {
     let scene = scene(EdgeLimits { objects_inactive: "1s".into(), ..EdgeLimits::default() }).await;
-    let object = scene.object(&[7; OBJECT]);
+    let object = scene.object(&vec![7; OBJECT]);
     scene.get(&object).await;
     assert!(scene.point.kept() > 0);
 
