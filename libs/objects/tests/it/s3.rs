@@ -93,7 +93,7 @@ impl Bucket {
         let mut answer = "<DeleteResult>".to_owned();
         for (key, _) in keys {
             self.objects.remove(key);
-            answer += &format!("<Deleted><Key>{key}</Key></Deleted>");
+            answer.extend(["<Deleted><Key>", key, "</Key></Deleted>"]);
         }
         (answer + "</DeleteResult>").into_response()
     }
