@@ -234,7 +234,7 @@ mod tests {
 
         let addresses: std::collections::BTreeSet<_> = nodes.iter().map(|node| node.address.ip()).collect();
         assert_eq!(addresses.len(), nodes.len());
-        assert_eq!(nodes.len(), 1 + 6 + 4 + 1 + 7 + 3 + 1 + 1 + 1 + 2);
+        assert_eq!(nodes.len(), 1 + 6 + 4 + 1 + 9 + 4 + 1 + 1 + 1 + 2);
     }
 
     #[test]
