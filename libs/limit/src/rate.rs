@@ -12,6 +12,11 @@ pub struct Settings {
     pub writes_per_address: Rate,
 }
 
+impl Settings {
+    /// For a process on its own, which limits nobody.
+    pub const UNLIMITED: Self = Self { instances: 1, factor: 1.0, writes_per_user: Rate::UNLIMITED, writes_per_address: Rate::UNLIMITED };
+}
+
 /// So many a second, and so many at once.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -34,6 +39,9 @@ const SECOND: f64 = 1_000_000.0;
 const LONGEST: f64 = 24.0 * 3600.0 * SECOND;
 
 impl Rate {
+    /// Nobody reaches it: for tests and measurements.
+    pub const UNLIMITED: Self = Self { per_second: 1e6, burst: 1e6 };
+
     /// What is wrong with it, if anything.
     pub fn problem(self) -> Option<&'static str> {
         let good = self.per_second.is_finite() && self.per_second > 0.0 && self.burst.is_finite() && self.burst >= 1.0;

@@ -1,6 +1,9 @@
 //! One viewer's requests.
 
-use std::{fmt::Write, time::Duration};
+use std::{
+    fmt::Write,
+    time::{Duration, Instant},
+};
 
 use reqwest::{Client, Method, redirect};
 use serde_json::Value;
@@ -66,6 +69,20 @@ impl Api {
 
     pub async fn get(&self, path: &str) -> Answer {
         self.send(Method::GET, path, &[], None).await
+    }
+
+    /// Asks until the answer, which must be a 200, is as wanted; for what happens within seconds, not at once.
+    pub async fn once(&self, path: &str, bound: Duration, wanted: impl Fn(&Answer) -> bool) -> Answer {
+        let limit = Instant::now() + bound;
+        loop {
+            let answer = self.get(path).await;
+            answer.is(200);
+            if wanted(&answer) {
+                return answer;
+            }
+            assert!(Instant::now() < limit, "not within {bound:?}: {answer}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
     }
 
     pub async fn delete(&self, path: &str) -> Answer {

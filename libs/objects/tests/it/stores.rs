@@ -1,10 +1,6 @@
 //! A store of each kind, empty and a test's own.
 
-use std::{
-    path::PathBuf,
-    time::{Duration, Instant},
-};
-
+use magnitude_kit::Folder;
 use magnitude_objects::{Objects, Settings};
 use uuid::Uuid;
 
@@ -43,52 +39,9 @@ pub fn s3(store: &str, endpoint: &str, timeout_ms: u64) -> Settings {
     }
 }
 
-/// Deleted with this value.
-pub struct Folder(PathBuf);
-
 pub fn folder() -> (Folder, Objects) {
-    let folder = std::env::temp_dir().join(format!("magnitude-objects-{}", Uuid::new_v4()));
-    let store = folder.display().to_string();
-    let settings = Settings { store, ..s3("", "", 5_000) };
+    let folder = Folder::new();
+    let settings = Settings { store: folder.path().display().to_string(), ..s3("", "", 5_000) };
     let objects = Objects::new(&settings).expect("the folder can be made");
-    (Folder(folder), objects)
-}
-
-impl Folder {
-    pub fn path(&self, name: &str) -> PathBuf {
-        self.0.join(name)
-    }
-
-    /// All files below it.
-    pub fn files(&self) -> Vec<String> {
-        let (mut files, mut folders) = (vec![], vec![self.0.clone()]);
-        while let Some(folder) = folders.pop() {
-            for entry in std::fs::read_dir(folder).expect("it is there").flatten() {
-                let path = entry.path();
-                if path.is_dir() {
-                    folders.push(path);
-                } else {
-                    files.push(path.strip_prefix(&self.0).expect("it is below").display().to_string());
-                }
-            }
-        }
-        files.sort();
-        files
-    }
-
-    /// Within ten seconds.
-    pub async fn becomes_empty(&self) {
-        let limit = Instant::now() + Duration::from_secs(10);
-        while !self.files().is_empty() {
-            assert!(Instant::now() < limit, "{:?} are left", self.files());
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        // The machine's own cleaning is behind it.
-        std::fs::remove_dir_all(&self.0).ok();
-    }
+    (folder, objects)
 }

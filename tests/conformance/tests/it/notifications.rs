@@ -1,6 +1,6 @@
 //! GET /notifications and POST /notifications/read.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use magnitude_conformance::{Answer, Api, User, Value, is_timestamp, json};
 
@@ -9,16 +9,7 @@ const BOUND: Duration = Duration::from_secs(20);
 
 /// The list once it is `as_wanted`.
 async fn once(user: &User, as_wanted: impl Fn(&Answer) -> bool) -> Answer {
-    let limit = Instant::now() + BOUND;
-    loop {
-        let answer = user.api.get("/notifications").await;
-        answer.is(200);
-        if as_wanted(&answer) {
-            return answer;
-        }
-        assert!(Instant::now() < limit, "not within {BOUND:?}: {answer}");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    user.api.once("/notifications", BOUND, as_wanted).await
 }
 
 /// The list once so many are unread.

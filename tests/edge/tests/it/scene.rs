@@ -1,6 +1,7 @@
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use magnitude_edge::{Answer, Origin, Point, Thing, ask, hash};
+use magnitude_kit::{eventually_within, until};
 
 /// Longer than the manager of the caches sleeps.
 const BOUND: Duration = Duration::from_secs(30);
@@ -34,15 +35,11 @@ impl Scene {
 
     /// Asks until the answer is as wanted, and returns it.
     pub async fn get_until(&self, path: &str, what: &str, wanted: impl Fn(&Answer) -> bool) -> Answer {
-        let end = Instant::now() + BOUND;
-        loop {
+        until(BOUND, what, async || {
             let answer = self.get(path).await;
-            if wanted(&answer) {
-                return answer;
-            }
-            assert!(Instant::now() < end, "{what}: not within {BOUND:?}; the last answer is {} {:?}", answer.status, answer.cache());
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
+            if wanted(&answer) { Ok(answer) } else { Err(format!("the last answer is {} {:?}", answer.status, answer.cache())) }
+        })
+        .await
     }
 
     /// Asks until what is kept has expired: the answer that said so.
@@ -56,10 +53,6 @@ pub fn path(content: &[u8]) -> String {
 }
 
 /// Waits for a state, at most half a minute.
-pub async fn eventually(what: &str, mut state: impl AsyncFnMut() -> bool) {
-    let end = Instant::now() + BOUND;
-    while !state().await {
-        assert!(Instant::now() < end, "{what}: not within {BOUND:?}");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+pub async fn eventually(what: &str, state: impl AsyncFnMut() -> bool) {
+    eventually_within(BOUND, what, state).await;
 }
