@@ -33,18 +33,6 @@ impl Service for Tiny {
         let public = Router::new().route("/hello", get(async || Json("hello"))).route("/never", get(never));
         Ok(Routers { public, internal: Router::new() })
     }
-
-    async fn reshard(_: Settings, _: magnitude_sharding::reshard::Order) -> anyhow::Result<()> {
-        anyhow::bail!("it has no shards")
-    }
-
-    async fn jobs(_: Settings, _: magnitude_jobs::Order) -> anyhow::Result<()> {
-        anyhow::bail!("it has no jobs")
-    }
-
-    async fn migrate(_: Settings) -> anyhow::Result<()> {
-        anyhow::bail!("there is no database")
-    }
 }
 
 async fn never() -> Json<()> {

@@ -9,7 +9,7 @@ use tokio::{
 
 use magnitude_sharding::reshard;
 
-use crate::{Roles, Running, Service, ServiceSettings, healthcheck, settings, telemetry};
+use crate::{Roles, Running, Service, ServiceSettings, healthcheck, settings, stores, telemetry};
 
 #[derive(Parser)]
 struct Arguments<C: Subcommand> {
@@ -90,15 +90,15 @@ fn play<S: Service, C: Subcommand>(
         Role::Healthcheck => runtime.block_on(healthcheck::ask(settings.http().operator)),
         Role::Migrate => {
             telemetry::init(S::NAME, settings.telemetry());
-            runtime.block_on(S::migrate(settings)).context("the migration did not finish")
+            runtime.block_on(stores::migrate::<S>(settings)).context("the migration did not finish")
         }
         Role::Reshard { order } => {
             telemetry::init(S::NAME, settings.telemetry());
-            runtime.block_on(S::reshard(settings, order))
+            runtime.block_on(stores::reshard::<S>(settings, order))
         }
         Role::Jobs { order } => {
             telemetry::init(S::NAME, settings.telemetry());
-            runtime.block_on(S::jobs(settings, order))
+            runtime.block_on(stores::jobs::<S>(settings, order))
         }
         Role::Own(command) => {
             telemetry::init(S::NAME, settings.telemetry());

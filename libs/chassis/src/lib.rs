@@ -8,6 +8,7 @@ mod layers;
 mod server;
 mod service;
 mod settings;
+mod stores;
 mod tasks;
 mod telemetry;
 
@@ -18,4 +19,5 @@ pub use layers::{Answers, AsItIs, KeptAnswer, Reading, degraded, knows};
 pub use server::Running;
 pub use service::{Roles, Routers, Service};
 pub use settings::{HttpSettings, Secret, ServiceSettings, TelemetrySettings, load, print};
+pub use stores::{Stores, connect, hear_voids};
 pub use tasks::Tasks;

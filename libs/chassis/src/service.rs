@@ -1,5 +1,6 @@
 use axum::Router;
-use magnitude_sharding::reshard::Order;
+use magnitude_ids::Bucket;
+use magnitude_sharding::Migrations;
 
 use crate::{ServiceSettings, Tasks};
 
@@ -19,14 +20,15 @@ pub trait Service: Send + Sync + 'static {
         async { anyhow::bail!("{} has no checker of its cache", Self::NAME) }
     }
 
-    /// Brings the service's databases to the schema that this binary needs.
-    fn migrate(settings: Self::Settings) -> impl Future<Output = anyhow::Result<()>> + Send;
+    /// What the service's databases need beside the tables of `sharding`; nothing if it has none.
+    fn migrations() -> Vec<Migrations> {
+        Vec::new()
+    }
 
-    /// Carries out a command about the service's buckets.
-    fn reshard(settings: Self::Settings, order: Order) -> impl Future<Output = anyhow::Result<()>> + Send;
-
-    /// Carries out a command about the service's jobs.
-    fn jobs(settings: Self::Settings, order: magnitude_jobs::Order) -> impl Future<Output = anyhow::Result<()>> + Send;
+    /// The bucket of a user by name, for an operator who isolates one.
+    fn home(_settings: &Self::Settings, _username: String) -> impl Future<Output = anyhow::Result<Option<Bucket>>> + Send {
+        async { anyhow::bail!("{} knows no users", Self::NAME) }
+    }
 }
 
 /// What a process is there for; at least one of them.

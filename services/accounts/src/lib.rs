@@ -16,16 +16,13 @@ pub mod sweep;
 
 use axum::extract::FromRef;
 use magnitude_cache::Cache;
-use magnitude_chassis::{Reading, Roles, Routers, Service, Tasks};
+use magnitude_chassis::{Reading, Roles, Routers, Service, Tasks, connect, hear_voids};
 use magnitude_contract::{accounts::AccountsClient, media::MediaClient, social::SocialClient};
-use magnitude_jobs::{Event, Jobs};
+use magnitude_ids::Bucket;
+use magnitude_jobs::Jobs;
 use magnitude_limit::{Limiter, limit_writes};
 use magnitude_session::{Session, Sessions, mark_writes};
-use magnitude_sharding::{
-    Migrations, Shards,
-    reshard::{self, Order},
-};
-use tokio_util::sync::CancellationToken;
+use magnitude_sharding::{Migrations, Shards};
 
 pub use settings::Settings;
 
@@ -106,11 +103,7 @@ impl Service for Accounts {
     type Settings = Settings;
 
     async fn start(settings: Settings, roles: Roles, tasks: Tasks) -> anyhow::Result<Routers> {
-        let (shards, watch) = Shards::connect(&settings.database, &settings.shards, tasks.stop())?;
-        tasks.spawn("shards", watch);
-        shards.ready().await?;
-        magnitude_sharding::check_schema(&shards, &migrations()).await?;
-
+        let shards = connect::<Self>(&settings, &tasks).await?;
         let app = App::new(&settings, shards.clone())?;
         tasks.spawn("cache", app.cache.repair(tasks.stop()));
         let revoked = revocations::logs(&shards);
@@ -120,7 +113,7 @@ impl Service for Accounts {
         if !roles.web {
             return Ok(Routers::of_worker());
         }
-        tasks.spawn("events", revoid(app.clone(), tasks.stop()));
+        tasks.spawn("events", hear_voids(app.cache.clone(), app.shards.clone(), tasks.stop()));
         tasks.spawn("revocations", app.sessions.follow(revoked, tasks.stop()));
         tasks.spawn("names", sweep::sweep(app.clone(), tasks.stop()));
         Ok(Routers {
@@ -129,33 +122,13 @@ impl Service for Accounts {
         })
     }
 
-    async fn migrate(settings: Settings) -> anyhow::Result<()> {
-        magnitude_sharding::migrate(&settings.database, &settings.shards, migrations()).await
+    fn migrations() -> Vec<Migrations> {
+        vec![magnitude_jobs::migrations(), Migrations::new(Self::NAME, sqlx::migrate!())]
     }
 
-    async fn reshard(settings: Settings, order: Order) -> anyhow::Result<()> {
-        let accounts = AccountsClient::new(&settings.internal)?;
-        let find = async |username: String| Ok(accounts.by_username(&username).await?.map(|profile| profile.id.bucket()));
-        reshard::run(&settings.database, &settings.reshard, &settings.shards, order, find).await
+    async fn home(settings: &Settings, username: String) -> anyhow::Result<Option<Bucket>> {
+        Ok(AccountsClient::new(&settings.internal)?.home(&username).await?)
     }
-
-    async fn jobs(settings: Settings, order: magnitude_jobs::Order) -> anyhow::Result<()> {
-        magnitude_jobs::command(&settings.database, &settings.shards, order).await
-    }
-}
-
-/// Voids what other processes wrote and did not come to tell the cache.
-async fn revoid(app: App, stop: CancellationToken) {
-    let void = async |events: Vec<Event>| {
-        let voids = events.into_iter().filter(|event| event.kind == magnitude_jobs::VOID);
-        app.cache.revoid(voids.map(|event| (event.bucket, event.payload))).await
-    };
-    magnitude_jobs::follow(app.shards.clone(), "cache", void, stop).await;
-}
-
-/// All that this service keeps on its shards.
-pub fn migrations() -> Vec<Migrations> {
-    vec![magnitude_jobs::migrations(), Migrations::new("accounts", sqlx::migrate!())]
 }
 
 fn jobs() -> Jobs<App> {

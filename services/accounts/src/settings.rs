@@ -1,4 +1,4 @@
-use magnitude_chassis::{HttpSettings, ServiceSettings, TelemetrySettings};
+use magnitude_chassis::{HttpSettings, ServiceSettings, Stores, TelemetrySettings};
 use magnitude_limit::Rate;
 use magnitude_sharding::ShardSettings;
 use serde::{Deserialize, Serialize};
@@ -55,6 +55,11 @@ impl ServiceSettings for Settings {
         &self.telemetry
     }
 
+    fn stores(&self) -> Option<Stores<'_>> {
+        let Self { database, shards, reshard, cache, sessions, broker, .. } = self;
+        Some(Stores { database, shards, reshard, cache, sessions, broker })
+    }
+
     fn problems(&self) -> Vec<String> {
         let mut problems = Vec::new();
         if argon2::Params::new(self.passwords.memory_kib, self.passwords.passes, self.passwords.lanes, None).is_err() {
@@ -69,7 +74,6 @@ impl ServiceSettings for Settings {
         for (name, rate) in [("per_account", self.sign_in.per_account), ("per_address", self.sign_in.per_address)] {
             problems.extend(rate.problem().map(|problem| format!("sign_in.{name}: {problem}")));
         }
-        problems.extend(self.broker.problems());
         problems
     }
 }

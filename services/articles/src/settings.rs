@@ -1,4 +1,4 @@
-use magnitude_chassis::{HttpSettings, ServiceSettings, TelemetrySettings};
+use magnitude_chassis::{HttpSettings, ServiceSettings, Stores, TelemetrySettings};
 use magnitude_sharding::ShardSettings;
 use serde::{Deserialize, Serialize};
 
@@ -34,7 +34,8 @@ impl ServiceSettings for Settings {
         &self.telemetry
     }
 
-    fn problems(&self) -> Vec<String> {
-        self.broker.problems()
+    fn stores(&self) -> Option<Stores<'_>> {
+        let Self { database, shards, reshard, cache, sessions, broker, .. } = self;
+        Some(Stores { database, shards, reshard, cache, sessions, broker })
     }
 }

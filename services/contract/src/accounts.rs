@@ -192,6 +192,11 @@ impl AccountsClient {
         Ok(found)
     }
 
+    /// The bucket of a user, by name.
+    pub async fn home(&self, username: &str) -> Result<Option<Bucket>, CallError> {
+        Ok(self.by_username(username).await?.map(|profile| profile.id.bucket()))
+    }
+
     pub async fn by_username(&self, username: &str) -> Result<Option<Arc<Profile>>, CallError> {
         let Some(cache) = &self.cache else { return Ok(self.ask_by_username(username).await?.map(Arc::new)) };
         let name = normalized(username);

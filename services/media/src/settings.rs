@@ -1,4 +1,4 @@
-use magnitude_chassis::{HttpSettings, ServiceSettings, TelemetrySettings};
+use magnitude_chassis::{HttpSettings, ServiceSettings, Stores, TelemetrySettings};
 use magnitude_limit::Rate;
 use magnitude_sharding::ShardSettings;
 use serde::{Deserialize, Serialize};
@@ -129,16 +129,16 @@ impl ServiceSettings for Settings {
         &self.telemetry
     }
 
+    fn stores(&self) -> Option<Stores<'_>> {
+        let Self { database, shards, reshard, cache, sessions, broker, .. } = self;
+        Some(Stores { database, shards, reshard, cache, sessions, broker })
+    }
+
     fn problems(&self) -> Vec<String> {
-        let checks = vec![
-            (self.shards.is_empty(), "shards: at least one is needed"),
-            (self.cache.nodes.is_empty(), "cache.nodes: at least one is needed"),
-            (self.sessions.nodes.is_empty(), "sessions.nodes: at least one is needed"),
-            (self.database.connections == 0, "database.connections: must be more than 0"),
-        ];
-        let own = [checks, self.decoder_problems(), self.site_problems()].concat();
+        let own = [self.decoder_problems(), self.site_problems()].concat();
         let own = own.into_iter().filter(|(wrong, _)| *wrong).map(|(_, sentence)| sentence.to_owned());
-        own.chain(self.broker.problems()).chain(self.objects.problems()).collect()
+        let rate = self.uploads.per_user.problem().map(|problem| format!("uploads.per_user: {problem}"));
+        own.chain(rate).chain(self.objects.problems()).collect()
     }
 }
 

@@ -1,6 +1,5 @@
 use axum::extract::FromRef;
 use magnitude_cache::Cache;
-use magnitude_chassis::Tasks;
 use magnitude_contract::accounts::AccountsClient;
 use magnitude_limit::Limiter;
 use magnitude_session::Sessions;
@@ -19,14 +18,6 @@ pub struct App {
 }
 
 impl App {
-    pub fn connect(settings: &Settings, tasks: &Tasks) -> anyhow::Result<Self> {
-        let (shards, watch) = Shards::connect(&settings.database, &settings.shards, tasks.stop())?;
-        tasks.spawn("the shards' watch", watch);
-        let app = Self::new(settings, shards)?;
-        tasks.spawn("the cache's repair", app.cache.repair(tasks.stop()));
-        Ok(app)
-    }
-
     /// Connects to nothing yet but the shards, which the caller watches.
     pub fn new(settings: &Settings, shards: Shards) -> anyhow::Result<Self> {
         let accounts = AccountsClient::new(&settings.internal)?;

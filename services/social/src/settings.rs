@@ -1,4 +1,4 @@
-use magnitude_chassis::{HttpSettings, ServiceSettings, TelemetrySettings};
+use magnitude_chassis::{HttpSettings, ServiceSettings, Stores, TelemetrySettings};
 use magnitude_sharding::ShardSettings;
 use serde::{Deserialize, Serialize};
 
@@ -27,14 +27,8 @@ impl ServiceSettings for Settings {
         &self.telemetry
     }
 
-    fn problems(&self) -> Vec<String> {
-        let checks = [
-            (self.shards.is_empty(), "shards: at least one is needed"),
-            (self.cache.nodes.is_empty(), "cache.nodes: at least one is needed"),
-            (self.sessions.nodes.is_empty(), "sessions.nodes: at least one is needed"),
-            (self.database.connections == 0, "database.connections: must be more than 0"),
-        ];
-        let own = checks.into_iter().filter(|(wrong, _)| *wrong).map(|(_, sentence)| sentence.to_owned());
-        own.chain(self.broker.problems()).collect()
+    fn stores(&self) -> Option<Stores<'_>> {
+        let Self { database, shards, reshard, cache, sessions, broker, .. } = self;
+        Some(Stores { database, shards, reshard, cache, sessions, broker })
     }
 }

@@ -3,11 +3,17 @@ use std::net::SocketAddr;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use tracing_subscriber::EnvFilter;
 
+use crate::Stores;
+
 /// A service's settings: one struct with `#[serde(deny_unknown_fields)]`.
 pub trait ServiceSettings: DeserializeOwned + Serialize + Send + Sync + 'static {
     fn http(&self) -> &HttpSettings;
     fn telemetry(&self) -> &TelemetrySettings;
-    /// Every setting whose value cannot be, as `section.key: sentence`.
+    /// Nothing of a service that keeps nothing.
+    fn stores(&self) -> Option<Stores<'_>> {
+        None
+    }
+    /// Every setting of the service's own whose value cannot be, as `section.key: sentence`.
     fn problems(&self) -> Vec<String> {
         Vec::new()
     }
@@ -28,6 +34,22 @@ pub struct HttpSettings {
     pub drain_timeout_ms: u64,
     /// How long readiness says no before the listeners close.
     pub drain_delay_ms: u64,
+}
+
+impl HttpSettings {
+    /// For one of several services in one process, as in tests: free ports of the loopback, and the bounds that services have by default.
+    pub fn on_free_ports() -> Self {
+        let free = SocketAddr::from(([127, 0, 0, 1], 0));
+        Self {
+            public: free,
+            operator: free,
+            max_body_bytes: 1 << 20,
+            request_timeout_ms: 15_000,
+            header_timeout_ms: 5_000,
+            drain_timeout_ms: 5_000,
+            drain_delay_ms: 0,
+        }
+    }
 }
 
 /// `[telemetry]`: what is logged, and how.
@@ -53,5 +75,6 @@ pub(super) fn problems(settings: &impl ServiceSettings) -> Vec<String> {
         (!matches!(telemetry.format.as_str(), "json" | "text"), "telemetry.format: must be json or text"),
     ];
     let common = checks.into_iter().filter(|(wrong, _)| *wrong).map(|(_, sentence)| sentence.to_owned());
-    common.chain(settings.problems()).collect()
+    let stores = settings.stores().map(|stores| stores.problems()).unwrap_or_default();
+    common.chain(stores).chain(settings.problems()).collect()
 }

@@ -94,7 +94,7 @@ async fn what_fails_says_so_in_one_sentence() {
     let said = |output: &std::process::Output| String::from_utf8(output.stderr.clone()).unwrap();
     assert!([&unready, &migrate, &wrong].iter().all(|output| output.status.code() == Some(1)));
     assert!(said(&unready).starts_with("tiny: 127.0.0.1:1 could not be asked"), "{}", said(&unready));
-    assert_eq!(said(&migrate), "tiny: the migration did not finish: there is no database\n");
+    assert_eq!(said(&migrate), "tiny: the migration did not finish: tiny has no databases\n");
     assert!(said(&wrong).contains("http.public: ") && said(&wrong).contains("http.none: "), "{}", said(&wrong));
 }
 

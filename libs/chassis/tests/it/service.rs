@@ -75,18 +75,6 @@ impl Service for Tiny {
         let internal = Router::new().route("/internal/tiny/bug", get(bug)).route("/internal/tiny/slow", get(slow));
         Ok(Routers { public: public(), internal })
     }
-
-    async fn reshard(_: Settings, _: magnitude_sharding::reshard::Order) -> anyhow::Result<()> {
-        anyhow::bail!("it has no shards")
-    }
-
-    async fn jobs(_: Settings, _: magnitude_jobs::Order) -> anyhow::Result<()> {
-        anyhow::bail!("it has no jobs")
-    }
-
-    async fn migrate(_: Settings) -> anyhow::Result<()> {
-        Ok(())
-    }
 }
 
 fn public() -> Router {

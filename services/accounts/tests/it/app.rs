@@ -3,17 +3,20 @@
 use std::ops::Deref;
 
 use magnitude_accounts::{
-    Accounts, App, Settings, migrations,
+    Accounts, App, Settings,
     settings::{Passwords, SessionLife, SignIn},
 };
-use magnitude_chassis::{HttpSettings, Roles, Running, TelemetrySettings};
+use magnitude_chassis::{HttpSettings, Roles, Running, Service, TelemetrySettings};
 use magnitude_contract::{
     accounts::AccountsClient,
     media::{TAKE, Taken},
 };
 use magnitude_kit::{Connected, TestCluster, eventually};
+use magnitude_limit::Rate;
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
+
+pub use magnitude_kit::send;
 
 pub const PASSWORD: &str = "correct horse";
 
@@ -57,7 +60,7 @@ impl TestApp {
     }
 
     async fn start(passwords: Passwords, others: Option<String>) -> Self {
-        let cluster = TestCluster::shards(2, "accounts", migrations).await;
+        let cluster = TestCluster::shards(2, "accounts", Accounts::migrations).await;
         let mut settings = settings(&cluster, passwords);
         if let Some(url) = others {
             settings.internal.url = url;
@@ -196,40 +199,23 @@ pub fn token_of(body: &Value) -> String {
     body["user"]["token"].as_str().expect("the answer has a token").to_owned()
 }
 
-/// The status and the body as JSON, null if there is none.
-pub async fn send(request: RequestBuilder) -> (StatusCode, Value) {
-    let response = request.send().await.expect("the service answers");
-    (response.status(), response.json().await.unwrap_or_default())
-}
-
-const UNLIMITED: magnitude_limit::Rate = magnitude_limit::Rate { per_second: 1e6, burst: 1e6 };
-
 fn settings(cluster: &TestCluster, passwords: Passwords) -> Settings {
     let (database, shards) = cluster.settings();
-    let free_port = "127.0.0.1:0".parse().expect("it is an address");
     Settings {
-        http: HttpSettings {
-            public: free_port,
-            operator: free_port,
-            max_body_bytes: 1 << 20,
-            request_timeout_ms: 15_000,
-            header_timeout_ms: 5_000,
-            drain_timeout_ms: 5_000,
-            drain_delay_ms: 0,
-        },
+        http: HttpSettings::on_free_ports(),
         telemetry: TelemetrySettings { log: "warn".to_owned(), format: "text".to_owned() },
         database,
         shards,
         reshard: magnitude_sharding::reshard::Admin::default(),
         cache: cluster.cache(),
         sessions: cluster.sessions(),
-        limits: magnitude_limit::Settings { instances: 1, factor: 1.0, writes_per_user: UNLIMITED, writes_per_address: UNLIMITED },
+        limits: magnitude_limit::Settings::UNLIMITED,
         // Nobody carries jobs here: the worker runs what is due itself.
         broker: magnitude_jobs::Settings { nodes: vec![], ..cluster.broker() },
         // Nobody is there: who follows whom is not asked here.
         internal: magnitude_contract::Settings { url: "http://127.0.0.1:9".to_owned(), timeout_ms: 1_000 },
         passwords,
         session_life: SessionLife { idle_s: 10_000, absolute_s: 100_000 },
-        sign_in: SignIn { per_account: UNLIMITED, per_address: UNLIMITED },
+        sign_in: SignIn { per_account: Rate::UNLIMITED, per_address: Rate::UNLIMITED },
     }
 }

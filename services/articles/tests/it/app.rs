@@ -1,14 +1,16 @@
 //! The service in this process, on free ports, and a client of it.
 
-use magnitude_articles::{App, Articles, Settings, migrations, settings::Bench};
+use magnitude_articles::{App, Articles, Settings, settings::Bench};
 use magnitude_cache::Cache;
-use magnitude_chassis::{HttpSettings, Roles, Running, TelemetrySettings};
+use magnitude_chassis::{HttpSettings, Roles, Running, Service, TelemetrySettings};
 use magnitude_contract::accounts::PROFILE;
 use magnitude_ids::Id;
 use magnitude_kit::{Connected, Proxy, TestCluster};
 use magnitude_sharding::Shards;
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
+
+pub use magnitude_kit::send;
 
 use crate::others::{Others, User};
 
@@ -33,7 +35,7 @@ pub struct TestApp {
 
 impl TestApp {
     pub async fn new() -> Self {
-        let cluster = TestCluster::shards(2, "articles", migrations).await;
+        let cluster = TestCluster::shards(2, "articles", Articles::migrations).await;
         let (ann, bob) = (User::new("ann", 7), User::new("bob", 3000));
         let others = Others::serve(&[ann.clone(), bob.clone()]).await;
         let mut settings = settings(&cluster, others.url.clone());
@@ -131,34 +133,17 @@ pub fn id_of(slug: &str) -> Id {
     magnitude_articles::slug::id(slug).expect("a slug has an id")
 }
 
-/// The status and the body as JSON, null if there is none.
-pub async fn send(request: RequestBuilder) -> (StatusCode, Value) {
-    let response = request.send().await.expect("the service answers");
-    (response.status(), response.json().await.unwrap_or_default())
-}
-
-const UNLIMITED: magnitude_limit::Rate = magnitude_limit::Rate { per_second: 1e6, burst: 1e6 };
-
 fn settings(cluster: &TestCluster, internal: String) -> Settings {
     let (database, shards) = cluster.settings();
-    let free_port = "127.0.0.1:0".parse().expect("it is an address");
     Settings {
-        http: HttpSettings {
-            public: free_port,
-            operator: free_port,
-            max_body_bytes: 1 << 20,
-            request_timeout_ms: 15_000,
-            header_timeout_ms: 5_000,
-            drain_timeout_ms: 5_000,
-            drain_delay_ms: 0,
-        },
+        http: HttpSettings::on_free_ports(),
         telemetry: TelemetrySettings { log: "warn".to_owned(), format: "text".to_owned() },
         database,
         shards,
         reshard: magnitude_sharding::reshard::Admin::default(),
         cache: cluster.cache(),
         sessions: cluster.sessions(),
-        limits: magnitude_limit::Settings { instances: 1, factor: 1.0, writes_per_user: UNLIMITED, writes_per_address: UNLIMITED },
+        limits: magnitude_limit::Settings::UNLIMITED,
         // Nobody carries jobs here: the worker runs what is due itself.
         broker: magnitude_jobs::Settings { nodes: vec![], ..cluster.broker() },
         internal: magnitude_contract::Settings { url: internal, timeout_ms: 5_000 },

@@ -17,9 +17,11 @@ mod tags;
 use std::time::SystemTime;
 
 use magnitude_articles::{
+    Articles,
     article::{Article, NewArticle},
-    migrations, store,
+    store,
 };
+use magnitude_chassis::Service;
 use magnitude_ids::{Bucket, Id};
 use magnitude_kit::{Connected, TestCluster};
 
@@ -38,7 +40,7 @@ impl std::ops::Deref for Shards {
 }
 
 async fn shards() -> Shards {
-    let cluster = TestCluster::shards(2, "articles", migrations).await;
+    let cluster = TestCluster::shards(2, "articles", Articles::migrations).await;
     Shards { connected: cluster.connect().await, _cluster: cluster }
 }
 

@@ -1,10 +1,8 @@
 //! The service in this process, on free ports and with a folder of its own, and a client of it.
 
-use std::path::PathBuf;
-
-use magnitude_chassis::{HttpSettings, Roles, Running, TelemetrySettings};
+use magnitude_chassis::{HttpSettings, Roles, Running, Service, TelemetrySettings};
 use magnitude_contract::media::MediaClient;
-use magnitude_kit::{TestCluster, eventually_within};
+use magnitude_kit::{Folder, TestCluster, eventually_within};
 use magnitude_limit::Rate;
 use magnitude_media::{
     App, Media, Settings,
@@ -14,9 +12,13 @@ use magnitude_sharding::Shards;
 use reqwest::StatusCode;
 use serde_json::Value;
 use tokio::task::JoinHandle;
-use uuid::Uuid;
+
+pub use magnitude_kit::send;
 
 use crate::accounts::{self, Shown, User};
+
+/// Of the folder, what is the object store.
+const STORE: &str = "store";
 
 pub struct TestApp {
     /// On the first shard, and on the second.
@@ -39,7 +41,7 @@ impl TestApp {
     }
 
     pub async fn with(change: impl FnOnce(&mut Settings)) -> Self {
-        let cluster = TestCluster::shards(2, "media", magnitude_media::migrations).await;
+        let cluster = TestCluster::shards(2, "media", Media::migrations).await;
         let (ann, bob, shown, folder) = (User::new(7), User::new(3000), Shown::default(), Folder::new());
         shown.set(Some(&[]));
         let (url, accounts) = accounts::serve(&[ann.clone(), bob.clone()], &shown).await;
@@ -106,8 +108,13 @@ impl TestApp {
 
     /// Waits until nothing that was uploaded is left, but what was made of it.
     pub async fn leaves_nothing_staged(&self) {
-        let staged = async || !self.folder.files().iter().any(|file| file.starts_with("staging") || file.contains('#'));
+        let staged = async || !self.files().iter().any(|file| file.starts_with("staging") || file.contains('#'));
         eventually_within(std::time::Duration::from_secs(10), "nothing is left", staged).await;
+    }
+
+    /// All files of the store.
+    pub fn files(&self) -> Vec<String> {
+        self.folder.files(STORE)
     }
 
     /// How many rows of uploads there are, on both shards.
@@ -131,75 +138,22 @@ pub fn token(user: &User) -> String {
     format!("Token {}", user.token.expose())
 }
 
-/// The status and the body as JSON.
-pub async fn send(request: reqwest::RequestBuilder) -> (StatusCode, Value) {
-    let response = request.send().await.expect("the service answers");
-    (response.status(), response.json().await.expect("it answers with JSON"))
-}
-
-/// Deleted with this value.
-pub struct Folder(pub PathBuf);
-
-impl Folder {
-    pub fn new() -> Self {
-        let folder = std::env::temp_dir().join(format!("magnitude-media-{}", Uuid::new_v4()));
-        std::fs::create_dir(&folder).expect("it can be made");
-        Self(folder)
-    }
-
-    /// All files of the store in it.
-    pub fn files(&self) -> Vec<String> {
-        let store = self.0.join("store");
-        let (mut files, mut folders) = (vec![], vec![store.clone()]);
-        while let Some(folder) = folders.pop() {
-            for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-                let path = entry.path();
-                if path.is_dir() {
-                    folders.push(path);
-                } else {
-                    files.push(path.strip_prefix(&store).expect("it is below").display().to_string());
-                }
-            }
-        }
-        files.sort();
-        files
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        // The machine's own cleaning is behind it.
-        std::fs::remove_dir_all(&self.0).ok();
-    }
-}
-
-const UNLIMITED: Rate = Rate { per_second: 1e6, burst: 1e6 };
-
 fn settings(cluster: &TestCluster, accounts: String, folder: &Folder) -> Settings {
     let (database, shards) = cluster.settings();
-    let free_port = "127.0.0.1:0".parse().expect("it is an address");
     Settings {
-        http: HttpSettings {
-            public: free_port,
-            operator: free_port,
-            max_body_bytes: 25 << 20,
-            request_timeout_ms: 30_000,
-            header_timeout_ms: 5_000,
-            drain_timeout_ms: 5_000,
-            drain_delay_ms: 0,
-        },
+        http: HttpSettings { max_body_bytes: 25 << 20, request_timeout_ms: 30_000, ..HttpSettings::on_free_ports() },
         telemetry: TelemetrySettings { log: "warn".to_owned(), format: "text".to_owned() },
         database,
         shards,
         reshard: magnitude_sharding::reshard::Admin::default(),
         cache: cluster.cache(),
         sessions: cluster.sessions(),
-        limits: magnitude_limit::Settings { instances: 1, factor: 1.0, writes_per_user: UNLIMITED, writes_per_address: UNLIMITED },
+        limits: magnitude_limit::Settings::UNLIMITED,
         // Nobody carries jobs here: the worker runs what is due itself.
         broker: magnitude_jobs::Settings { nodes: vec![], at_once: 2, ..cluster.broker() },
         internal: magnitude_contract::Settings { url: accounts, timeout_ms: 5_000 },
         objects: objects(folder),
-        uploads: Uploads { per_user: UNLIMITED },
+        uploads: Uploads { per_user: Rate::UNLIMITED },
         decoder: Decoder {
             program: env!("CARGO_BIN_EXE_media").to_owned(),
             widths: vec![96, 256, 640, 1280],
@@ -216,6 +170,6 @@ fn settings(cluster: &TestCluster, accounts: String, folder: &Folder) -> Setting
 
 pub fn objects(folder: &Folder) -> magnitude_objects::Settings {
     let text = String::new;
-    let store = folder.0.join("store").display().to_string();
+    let store = folder.path().join(STORE).display().to_string();
     magnitude_objects::Settings { store, endpoint: text(), region: text(), access_key: text(), secret_key: text(), timeout_ms: 5_000 }
 }

@@ -39,7 +39,7 @@ async fn what_does_not_begin_like_an_image_is_refused_at_once() {
     let (status, answer) = send(app.upload(&app.ann, "")).await;
     assert_eq!((status, answer), (StatusCode::UNPROCESSABLE_ENTITY, json!({"errors": {"media": ["can't be blank"]}})));
     assert_eq!(app.rows("select count(*) from uploads").await, 0);
-    assert_eq!(app.folder.files(), Vec::<String>::new());
+    assert_eq!(app.files(), Vec::<String>::new());
 }
 
 fn encoded_bitmap() -> Vec<u8> {
@@ -72,7 +72,7 @@ async fn what_only_begins_like_an_image_is_rejected_and_leaves_nothing() {
     rejected(&app, "a PNG without data", png_of(100, 100, 2, b"nothing"), broken).await;
 
     app.leaves_nothing_staged().await;
-    assert_eq!(app.folder.files(), Vec::<String>::new());
+    assert_eq!(app.files(), Vec::<String>::new());
 }
 
 fn noise(length: usize) -> Vec<u8> {
@@ -128,7 +128,7 @@ async fn a_polyglot_is_only_a_picture_afterwards() {
         }
     }
     app.leaves_nothing_staged().await;
-    assert!(app.folder.files().iter().all(|file| file.starts_with("objects/")), "what was uploaded is nowhere");
+    assert!(app.files().iter().all(|file| file.starts_with("objects/")), "what was uploaded is nowhere");
 }
 
 #[tokio::test]
@@ -175,7 +175,7 @@ async fn an_upload_that_breaks_off_leaves_nothing() {
     file.resize(12 << 20, 0);
     // Longer than a part, so that something of it is in the store when it breaks off.
     let stream = send_raw(&app, 20 << 20, &file).await;
-    let arrived = async || app.folder.files().iter().any(|file| file.starts_with("staging"));
+    let arrived = async || app.files().iter().any(|file| file.starts_with("staging"));
     magnitude_kit::eventually("a part is in the store", arrived).await;
     drop(stream);
     app.leaves_nothing_staged().await;
@@ -223,5 +223,5 @@ async fn names_that_clients_give_are_not_looked_at() {
         app.settled(answer["media"]["id"].as_str().unwrap()).await;
     }
     app.leaves_nothing_staged().await;
-    assert!(app.folder.files().iter().all(|file| file.starts_with("objects/")));
+    assert!(app.files().iter().all(|file| file.starts_with("objects/")));
 }

@@ -67,7 +67,7 @@ async fn an_upload_that_nobody_shows_goes_after_a_day_with_its_contents() {
 
     assert_eq!(is_there(&app, &media).await, (false, 0));
     assert_eq!(is_there(&app, &broken).await, (false, 0));
-    assert_eq!(app.folder.files(), Vec::<String>::new());
+    assert_eq!(app.files(), Vec::<String>::new());
     for sql in ["select count(*) from uploads", "select count(*) from variants", "select count(*) from objects"] {
         assert_eq!(app.rows(sql).await, 0, "{sql}");
     }

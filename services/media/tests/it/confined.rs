@@ -3,6 +3,7 @@
 use std::{
     io::Write,
     process::{Child, Command, Output, Stdio},
+    time::{Duration, Instant},
 };
 
 use image::ImageFormat;
@@ -91,10 +92,12 @@ fn measured(limits: &Limits, file: &[u8]) -> (Output, u64) {
         std::io::Read::read_to_end(&mut output, &mut said).ok();
         said
     });
+    let limit = Instant::now() + Duration::from_secs(30);
     while child.try_wait().expect("it is ours").is_none() {
+        assert!(Instant::now() < limit, "it does not end");
         let peak = of(&std::fs::read_to_string(&status).unwrap_or_default(), "VmHWM:");
         most = most.max(peak.trim_end_matches("kB").trim().parse::<u64>().unwrap_or(0) / 1_024);
-        std::thread::sleep(std::time::Duration::from_millis(2));
+        std::thread::sleep(Duration::from_millis(2));
     }
     let mut output = child.wait_with_output().expect("it ended");
     output.stdout = reader.join().expect("it reads");

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use magnitude_kit::until;
 use serde_json::json;
 
 use crate::{
@@ -22,14 +23,13 @@ async fn timed(app: &TestApp, image: Vec<u8>, status: &str) -> Duration {
     let began = Instant::now();
     let (_, answer) = send(app.upload(&app.ann, image)).await;
     let path = answer["media"]["url"].as_str().expect("it was taken").to_owned();
-    loop {
+    let settled = async || {
         let media = send(app.get(&path)).await.1["media"].take();
-        if media["status"] != "processing" {
-            assert_eq!(media["status"], json!(status), "{media}");
-            return began.elapsed();
-        }
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+        if media["status"] == "processing" { Err(media) } else { Ok(media) }
+    };
+    let media = until(Duration::from_secs(30), "the upload is settled", settled).await;
+    assert_eq!(media["status"], json!(status), "{media}");
+    began.elapsed()
 }
 
 #[tokio::test(flavor = "multi_thread")]

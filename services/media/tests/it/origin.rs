@@ -2,6 +2,7 @@
 
 use std::process::{Command, Output};
 
+use magnitude_kit::Folder;
 use reqwest::{Method, Response, StatusCode, header::HeaderMap};
 use serde_json::json;
 use tokio::{
@@ -10,7 +11,7 @@ use tokio::{
 };
 
 use crate::{
-    app::{Folder, TestApp, objects, send},
+    app::{TestApp, objects, send},
     images::jpeg,
 };
 
@@ -18,7 +19,7 @@ const FOR_EVER: &str = "public, max-age=31536000, immutable";
 
 /// A built web application.
 fn release(folder: &Folder, script: &str) -> std::path::PathBuf {
-    let dist = folder.0.join(format!("dist-{script}"));
+    let dist = folder.path().join(format!("dist-{script}"));
     std::fs::create_dir_all(dist.join("assets")).unwrap();
     std::fs::write(dist.join("index.html"), format!("<!doctype html><script src=/assets/{script}></script>")).unwrap();
     std::fs::write(dist.join("assets").join(script), format!("console.log('{script}')")).unwrap();

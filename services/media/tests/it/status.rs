@@ -1,5 +1,6 @@
 use std::time::{Duration, Instant};
 
+use magnitude_kit::eventually;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -36,11 +37,7 @@ async fn a_part_that_is_down_is_red_and_the_others_are_not() {
 
 /// A primary counts as one when a replica has said so too, which may come after the first look; what was seen is believed for a second.
 async fn becomes_green(app: &TestApp, name: &str) {
-    let limit = Instant::now() + Duration::from_secs(10);
-    while green(app, name).await != json!(true) {
-        assert!(Instant::now() < limit, "{name} stays red");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    eventually(&format!("{name} is green"), async || green(app, name).await == json!(true)).await;
 }
 
 #[tokio::test]

@@ -88,7 +88,7 @@ async fn equal_images_have_one_content() {
 
     assert_ne!(one["id"], other["id"]);
     assert_eq!(one["variants"], other["variants"]);
-    assert_eq!(app.folder.files().len(), one["variants"].as_array().unwrap().len());
+    assert_eq!(app.files().len(), one["variants"].as_array().unwrap().len());
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! The service in this process, on free ports, and a client of it.
 
-use magnitude_chassis::{HttpSettings, Roles, Running, TelemetrySettings};
+use magnitude_chassis::{HttpSettings, Roles, Running, Service, TelemetrySettings};
 use magnitude_contract::social::SocialClient;
 use magnitude_kit::TestCluster;
 use magnitude_sharding::Shards;
@@ -8,6 +8,8 @@ use magnitude_social::{App, Settings, Social};
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
 use tokio::task::JoinHandle;
+
+pub use magnitude_kit::send;
 
 use crate::accounts::{self, User};
 
@@ -27,7 +29,7 @@ pub struct TestApp {
 impl TestApp {
     /// Ann and Carol live on the first shard, Bob on the second.
     pub async fn new() -> Self {
-        let cluster = TestCluster::shards(2, "social", magnitude_social::migrations).await;
+        let cluster = TestCluster::shards(2, "social", Social::migrations).await;
         let (ann, bob, carol) = (User::new("ann", 7), User::new("bob", 3000), User::new("carol", 40));
         let (url, accounts) = accounts::serve(&[ann.clone(), bob.clone(), carol.clone()]).await;
         let settings = settings(&cluster, url);
@@ -92,34 +94,17 @@ pub fn token(user: &User) -> String {
     format!("Token {}", user.token.expose())
 }
 
-/// The status and the body as JSON.
-pub async fn send(request: reqwest::RequestBuilder) -> (StatusCode, Value) {
-    let response = request.send().await.expect("the service answers");
-    (response.status(), response.json().await.expect("it answers with JSON"))
-}
-
-const UNLIMITED: magnitude_limit::Rate = magnitude_limit::Rate { per_second: 1e6, burst: 1e6 };
-
 fn settings(cluster: &TestCluster, accounts: String) -> Settings {
     let (database, shards) = cluster.settings();
-    let free_port = "127.0.0.1:0".parse().expect("it is an address");
     Settings {
-        http: HttpSettings {
-            public: free_port,
-            operator: free_port,
-            max_body_bytes: 1 << 20,
-            request_timeout_ms: 15_000,
-            header_timeout_ms: 5_000,
-            drain_timeout_ms: 5_000,
-            drain_delay_ms: 0,
-        },
+        http: HttpSettings::on_free_ports(),
         telemetry: TelemetrySettings { log: "warn".to_owned(), format: "text".to_owned() },
         database,
         shards,
         reshard: magnitude_sharding::reshard::Admin::default(),
         cache: cluster.cache(),
         sessions: cluster.sessions(),
-        limits: magnitude_limit::Settings { instances: 1, factor: 1.0, writes_per_user: UNLIMITED, writes_per_address: UNLIMITED },
+        limits: magnitude_limit::Settings::UNLIMITED,
         // Nobody carries jobs here: the worker runs what is due itself.
         broker: magnitude_jobs::Settings { nodes: vec![], ..cluster.broker() },
         internal: magnitude_contract::Settings { url: accounts, timeout_ms: 5_000 },
