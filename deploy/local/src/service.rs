@@ -194,6 +194,11 @@ impl Stack {
         command::run(publish.arg(site), "media publish", PUBLISH_BOUND)
     }
 
+    /// The object store: a folder.
+    pub fn objects(&self) -> PathBuf {
+        self.data("objects")
+    }
+
     /// Carries out a command about the jobs of a service; what it prints goes through.
     pub fn jobs(&self, service: &str, arguments: &[String]) -> Result<()> {
         let known = self.topology.services.iter().find(|known| known.name == service);
@@ -270,7 +275,7 @@ impl Stack {
             name: node.name,
         });
         Media {
-            objects: Objects { store: self.data("objects").display().to_string() },
+            objects: Objects { store: self.objects().display().to_string() },
             site: Site { edge: self.edge_url().unwrap_or_default() },
             status: Status { envoy: format!("http://{}", self.envoy_admin()), parts: parts.collect() },
         }

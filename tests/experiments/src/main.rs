@@ -46,7 +46,7 @@ enum Claim {
     /// Much work comes at once, and workers with it
     Burst(Options),
     /// Points of presence miss, hit, expire, are refreshed, and lose their origin and each other
-    Edge(edge::Settings),
+    Edge(Options),
     /// The command that moves buckets is killed at every step
     ReshardCrash(Options),
 }

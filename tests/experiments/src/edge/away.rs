@@ -26,7 +26,8 @@ const PAUSE: Duration = Duration::from_millis(2);
 const LASTING: u32 = 5;
 const BACK: Duration = Duration::from_mins(1);
 
-/// The origin keeps silent, then is gone, then fails, a third of the time each, and everything that is asked for has expired.
+/// The origin keeps silent, then is gone, then fails, a third of the time each, and everything that is asked for has expired. How long each
+/// lasts is the claim: no state is waited for.
 pub async fn origin(run: &mut Run, scene: &Scene) -> anyhow::Result<()> {
     let away = Duration::from_secs(if run.options.short { 24 } else { 600 });
     scene.origin.shorten(Some(LASTING));
@@ -61,7 +62,7 @@ pub async fn origin(run: &mut Run, scene: &Scene) -> anyhow::Result<()> {
 
 /// One point of presence is killed and one freezes.
 pub async fn point(run: &mut Run, scene: &Scene) -> anyhow::Result<()> {
-    let time = Duration::from_secs(if run.options.short { 6 } else { 15 });
+    let time = Duration::from_secs(if run.options.short { 10 } else { 15 });
     let what = warm(scene, "point").await?;
     let (first, last) = (scene.points.first().context("no point of presence")?.0.clone(), scene.points.last().context("none")?.0.clone());
     let mut all = Vec::new();

@@ -7,9 +7,8 @@ mod readers;
 mod scene;
 mod word;
 
-use std::{path::PathBuf, time::Duration};
+use std::time::Duration;
 
-use clap::Args;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use magnitude_load::report::Figure;
 use rand::{RngExt, SeedableRng, rngs::SmallRng};
@@ -17,7 +16,7 @@ use rand::{RngExt, SeedableRng, rngs::SmallRng};
 use crate::{
     check::Found,
     load::{count, millis},
-    run::{self, Run},
+    run::{Options, Run},
 };
 use readers::{Popularity, Readers};
 use scene::Scene;
@@ -28,18 +27,9 @@ const READERS: usize = 16;
 /// Each object is fetched once by each point of presence: with fewer requests an object the misses alone would be more than a percent.
 const REQUESTS_AN_OBJECT: usize = 250;
 
-#[derive(Args, Clone, Debug)]
-pub struct Settings {
-    #[command(flatten)]
-    pub run: run::Options,
-    /// The folder of the media service's object store, which is the origin then. Without it the experiment is the origin itself
-    #[arg(long)]
-    pub objects: Option<PathBuf>,
-}
-
-pub async fn run(settings: &Settings) -> anyhow::Result<()> {
-    let mut run = Run::begin(NAME, TITLE, &settings.run);
-    let scene = Scene::prepare(&run, settings.objects.as_deref()).await?;
+pub async fn run(options: &Options) -> anyhow::Result<()> {
+    let mut run = Run::begin(NAME, TITLE, options);
+    let scene = Scene::prepare(&run).await?;
     let measured = async {
         zipf(&mut run, &scene).await?;
         crowd::run(&mut run, &scene).await?;

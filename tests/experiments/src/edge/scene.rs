@@ -1,13 +1,9 @@
-//! What lies at the origin, and the origin itself: one that counts and can be away, in front of the media service or in its place.
+//! What lies at the origin, and the origin itself: one that counts and can be away, in front of the media service.
 
-use std::{
-    net::SocketAddr,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use anyhow::{Context, ensure};
-use magnitude_edge::{Origin, Thing, ask, hash};
+use magnitude_edge::{Origin, ask, hash};
 
 use crate::{run::Run, wait};
 
@@ -23,8 +19,8 @@ pub struct Scene {
     /// Themselves, by name.
     pub points: Vec<(String, SocketAddr)>,
     pub secret: String,
-    /// The media service's folder of objects; without it the origin holds them itself.
-    objects: Option<PathBuf>,
+    /// Where the media service finds objects.
+    objects: PathBuf,
     seed: u64,
 }
 
@@ -37,27 +33,14 @@ pub struct Object {
 
 impl Scene {
     /// Puts an origin of the experiment's own behind the points of presence. `restore` takes it away again.
-    pub async fn prepare(run: &Run, objects: Option<&Path>) -> anyhow::Result<Self> {
+    pub async fn prepare(run: &Run) -> anyhow::Result<Self> {
         let stack = run.stack()?;
         let edge = stack.edge_url.context("this topology has no edge")?;
         let edge = edge.trim_start_matches("http://").parse().with_context(|| format!("{edge} is no address"))?;
-        let behind = match objects {
-            Some(_) => Some(run.control(|stack| Ok(format!("http://{}", stack.origin()))).await?),
-            None => None,
-        };
+        let (behind, objects) = run.control(|stack| Ok((format!("http://{}", stack.origin()), stack.objects().join("objects")))).await?;
+        tokio::fs::create_dir_all(&objects).await.with_context(|| format!("{} cannot be made", objects.display()))?;
         let points = stack.edges.iter().map(|point| Ok((point.name.clone(), point.public.parse()?))).collect::<anyhow::Result<_>>()?;
-        let scene = Self {
-            origin: Origin::before(behind).await?,
-            edge,
-            points,
-            secret: stack.edge_refresh,
-            objects: objects.map(|folder| folder.join("objects")),
-            seed: run.seed,
-        };
-        if scene.objects.is_none() {
-            scene.origin.put("/config.json", Thing::of("{}").lasting(10));
-            scene.origin.put("/", Thing::of("<!doctype html>").with("cache-control", "no-cache"));
-        }
+        let scene = Self { origin: Origin::before(Some(behind)).await?, edge, points, secret: stack.edge_refresh, objects, seed: run.seed };
         let address = scene.origin.address();
         run.control(move |stack| stack.redirect_edge(Some(address))).await?;
         Ok(scene)
@@ -75,14 +58,9 @@ impl Scene {
         content.resize(size, b'.');
         let name = hash(&content);
         let path = format!("/objects/{name}");
-        match &self.objects {
-            None => self.origin.put(&path, Thing::of(content.clone())),
-            Some(folder) => {
-                let half = folder.join(format!(".{name}"));
-                tokio::fs::write(&half, &content).await.with_context(|| format!("{} cannot be written", half.display()))?;
-                tokio::fs::rename(&half, folder.join(&name)).await?;
-            }
-        }
+        let half = self.objects.join(format!(".{name}"));
+        tokio::fs::write(&half, &content).await.with_context(|| format!("{} cannot be written", half.display()))?;
+        tokio::fs::rename(&half, self.objects.join(&name)).await?;
         Ok(Object { path, content })
     }
 
