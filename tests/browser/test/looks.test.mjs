@@ -141,6 +141,18 @@ function faults() {
   return found;
 }
 
+test('a thousand tags are all there, in a column no longer than without them', async () => {
+  const tags = Array.from({ length: 1000 }, (_, index) => `tag-${index}`);
+  const page = await browser.open('/', { prepare: mocked(['GET', /^\/tags$/, json(200, { tags })]) });
+  await visible(page.locator('.sidebar .tag-pill').first());
+  assert.equal(await page.locator('.sidebar .tag-pill').count(), tags.length);
+  const { height } = await page.locator('.sidebar').boundingBox();
+  assert(height < DESKTOP.height, `${height} high`);
+  const last = page.locator('.sidebar .tag-pill').last();
+  await last.focus();
+  assert.equal(await last.evaluate((element) => element === document.elementFromPoint(element.getBoundingClientRect().x + 2, element.getBoundingClientRect().y + 8)), true);
+});
+
 describe('by keyboard', () => {
   const focused = (page) => page.evaluate(() => document.activeElement.textContent.trim() || document.activeElement.id || document.activeElement.name);
 

@@ -81,7 +81,7 @@ function PopularTags() {
       {now.state === 'failed' && <Failed what="The tags" lines={now.lines} again={again} />}
       {now.state === 'ready' && (
         <div class="tag-list">
-          {now.value.slice(0, 50).map((tag) => (
+          {now.value.map((tag) => (
             <a key={tag} class="tag-default tag-pill" href={paths.tag(tag)}>
               {tag}
             </a>
