@@ -1,3 +1,4 @@
+import { keepScroll, restoreScroll, visitKey } from './scroll.ts';
 import { Store } from './store.ts';
 
 /** What an address shows. */
@@ -76,7 +77,7 @@ function arrive(): void {
 
 /** Goes to a path of the application. `next` is kept with the visit: where to go on after signing in. */
 export function navigate(path: string, { replace = false, next }: { replace?: boolean; next?: string } = {}): void {
-  const state = next === undefined ? null : { next };
+  const state = { key: visitKey(), next };
   if (replace) history.replaceState(state, '', path);
   else history.pushState(state, '', path);
   arrive();
@@ -101,7 +102,10 @@ export function signInFirst(how: { replace?: boolean } = {}): void {
 /** Follows the application's links without loading the page anew, those in articles too, and the browser's back and forward. */
 export function startRouter(): void {
   // A step within the page, such as to its content, must not draw it anew: what was typed would be gone.
-  addEventListener('popstate', () => here() !== shown && arrive());
+  addEventListener('popstate', () => {
+    if (here() !== shown) arrive();
+    restoreScroll();
+  });
   document.addEventListener('click', (event) => {
     if (event.defaultPrevented || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
     const link = event.target instanceof Element ? event.target.closest('a') : null;
@@ -111,6 +115,7 @@ export function startRouter(): void {
     navigate(path, { replace: path === here() });
   });
   arrive();
+  keepScroll();
 }
 
 /** The link's path, if it leads to another page of the application. */

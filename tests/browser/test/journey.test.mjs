@@ -241,6 +241,25 @@ describe('the address says what is shown', () => {
     await visible(page.locator('.article-content'));
     assert.equal(await page.evaluate(() => window.sameDocument), true);
   });
+
+  test('back and reload return to where the list was left, a new page begins at its top', async () => {
+    const page = await browser.open(`/tag/${tag}`);
+    const preview = page.locator('.article-preview h1').nth(8);
+    await preview.scrollIntoViewIfNeeded();
+    await page.mouse.wheel(0, 200);
+    const place = () => page.evaluate(() => scrollY);
+    await until('it is scrolled', async () => (await place()) > 400);
+    let left = await place();
+    await until('it is at rest', async () => left === (left = await place()));
+    await preview.click();
+    await visible(page.locator('.article-content'));
+    assert.equal(await place(), 0);
+    await page.goBack();
+    await until('the list is where it was', async () => Math.abs((await place()) - left) < 2);
+    await page.reload();
+    await until('and after a reload', async () => Math.abs((await place()) - left) < 2);
+    await count(page.locator('.article-preview'), 10);
+  });
 });
 
 describe('without a session', () => {
