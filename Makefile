@@ -34,8 +34,9 @@ web: install
 	@deploy/local/web.sh
 
 .PHONY: up
-up: install build web ## Build and start everything here (PORT=8080); returns when it is ready
+up: install build web ## Build and start everything here (PORT=8080), with something to read (not with SEED=0)
 	@$(STACK) up
+	@test "$(SEED)" = 0 || target/debug/load demo
 
 .PHONY: runner
 runner: toolchain

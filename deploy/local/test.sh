@@ -42,11 +42,13 @@ experiments() {
 browser() {
   (cd services/web && npm test --silent)
   (cd tests/browser && npm ci --no-progress --loglevel=error \
-    && WEB_URL=$(address url) EDGE_URL=$(address edge_url) EDGE_KILL="$PWD/../../$stack kill edge" EDGE_START="$PWD/../../$stack start edge" npm test --silent)
+    && WEB_URL=$(address url) EDGE_URL=$(address edge_url) DEMO_PASSWORD=$(described demo_password) EDGE_KILL="$PWD/../../$stack kill edge" EDGE_START="$PWD/../../$stack start edge" npm test --silent)
 }
 
+described() { sed -n "s|^ *\"$1\": \"\([^\"]*\)\".*|\1|p" "$MAGNITUDE_TEST_STACK"; }
+
 # As people write it, and as pages are told.
-address() { sed -n "s|^ *\"$1\": \"http://127.0.0.1:\([0-9]*\)\".*|http://localhost:\1|p" "$MAGNITUDE_TEST_STACK"; }
+address() { described "$1" | sed 's|//127.0.0.1:|//localhost:|'; }
 
 at_once() {
   local number ended
@@ -80,6 +82,7 @@ main() {
     if [ -n "$suite" ]; then
       cargo test --package "$suite"
     else
+      target/debug/load demo
       cargo test --workspace
       browser
       experiments

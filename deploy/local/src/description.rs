@@ -9,6 +9,7 @@ use crate::edge::{EDGE, REFRESH};
 use crate::postgres::SUPERUSER;
 use crate::rabbitmq::RABBITMQ;
 use crate::redis::REDIS;
+use crate::secrets::DEMO;
 use crate::stack::Stack;
 use crate::topology::Kind;
 
@@ -24,6 +25,8 @@ struct Description {
     postgres: Vec<Shard>,
     postgres_user: &'static str,
     postgres_password: String,
+    /// Of the people in the demo data.
+    demo_password: String,
     cache: String,
     /// All nodes of it; `cache` is the first.
     caches: Vec<String>,
@@ -65,6 +68,7 @@ impl Stack {
             postgres: self.topology.shards.iter().map(|shard| self.describe_shard(&shard.name)).collect(),
             postgres_user: SUPERUSER,
             postgres_password: self.secret(SUPERUSER)?,
+            demo_password: self.secret(DEMO)?,
             cache: self.node("cache")?.address.to_string(),
             caches: self.group(Kind::Redis, "cache").iter().map(|node| node.address.to_string()).collect(),
             sessions: self.node("sessions")?.address.to_string(),

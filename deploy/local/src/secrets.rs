@@ -13,11 +13,14 @@ use crate::rabbitmq::{COOKIE, RABBITMQ};
 use crate::redis::REDIS;
 use crate::stack::Stack;
 
+/// The password of the people in the demo data.
+pub const DEMO: &str = "demo";
+
 impl Stack {
     /// Makes every secret before nodes start side by side: two of them must not make the same one twice.
     pub(crate) fn make_secrets(&self) -> Result<()> {
         let services = self.topology.services.iter().map(|service| service.name.as_str());
-        [SUPERUSER, REPLICATOR, REWIND, PATRONI, REDIS, RABBITMQ, COOKIE, REFRESH]
+        [SUPERUSER, REPLICATOR, REWIND, PATRONI, REDIS, RABBITMQ, COOKIE, REFRESH, DEMO]
             .into_iter()
             .chain(services)
             .try_for_each(|name| self.secret(name).map(drop))

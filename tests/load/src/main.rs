@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
-use magnitude_load::{bench, fill, reads, stack};
+use magnitude_load::{bench, demo, fill, reads, stack};
 
 /// Data, reads and the bench for a stack on this machine.
 #[derive(Parser)]
@@ -21,6 +21,8 @@ struct Command {
 enum What {
     /// Fill the databases through the public API.
     Fill(fill::Fill),
+    /// Give an empty stack something to read.
+    Demo,
     /// Read through Envoy and count what failed.
     Reads(reads::Reads),
     /// Measure one instance of articles against constant answers.
@@ -34,6 +36,7 @@ async fn main() -> anyhow::Result<()> {
     let work = async {
         match command.what {
             What::Fill(fill) => fill.run(&stack).await,
+            What::Demo => demo::run(&stack).await,
             What::Reads(reads) => reads.run(&stack).await,
             What::Bench(bench) => bench.run(&stack).await,
         }

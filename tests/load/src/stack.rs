@@ -30,6 +30,9 @@ pub struct Stack {
     pub postgres_user: String,
     #[serde(default)]
     pub postgres_password: String,
+    /// Of the people whom `load demo` makes.
+    #[serde(default)]
+    pub demo_password: String,
     #[serde(default)]
     pub cache: String,
     /// All nodes of it.
