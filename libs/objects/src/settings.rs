@@ -1,3 +1,5 @@
+use std::path::Path;
+
 use serde::{Deserialize, Serialize};
 
 /// `[objects]`: where objects are kept.
@@ -15,6 +17,19 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// Of a folder, for whoever is not told by a file of settings.
+    pub fn folder(path: &Path) -> Self {
+        let nothing = String::new;
+        Self {
+            store: path.display().to_string(),
+            endpoint: nothing(),
+            region: nothing(),
+            access_key: nothing(),
+            secret_key: nothing(),
+            timeout_ms: 5_000,
+        }
+    }
+
     /// What cannot be, as `section.key: sentence`.
     pub fn problems(&self) -> Vec<String> {
         let bucket = self.s3();

@@ -41,7 +41,6 @@ pub fn s3(store: &str, endpoint: &str, timeout_ms: u64) -> Settings {
 
 pub fn folder() -> (Folder, Objects) {
     let folder = Folder::new();
-    let settings = Settings { store: folder.path().display().to_string(), ..s3("", "", 5_000) };
-    let objects = Objects::new(&settings).expect("the folder can be made");
+    let objects = Objects::new(&Settings::folder(folder.path())).expect("the folder can be made");
     (folder, objects)
 }

@@ -18,7 +18,7 @@ pub use magnitude_kit::send;
 use crate::accounts::{self, Shown, User};
 
 /// Of the folder, what is the object store.
-const STORE: &str = "store";
+pub const STORE: &str = "store";
 
 pub struct TestApp {
     /// On the first shard, and on the second.
@@ -152,7 +152,7 @@ fn settings(cluster: &TestCluster, accounts: String, folder: &Folder) -> Setting
         // Nobody carries jobs here: the worker runs what is due itself.
         broker: magnitude_jobs::Settings { nodes: vec![], at_once: 2, ..cluster.broker() },
         internal: magnitude_contract::Settings { url: accounts, timeout_ms: 5_000 },
-        objects: objects(folder),
+        objects: magnitude_objects::Settings::folder(&folder.path().join(STORE)),
         uploads: Uploads { per_user: Rate::UNLIMITED },
         decoder: Decoder {
             program: env!("CARGO_BIN_EXE_media").to_owned(),
@@ -166,10 +166,4 @@ fn settings(cluster: &TestCluster, accounts: String, folder: &Folder) -> Setting
         site: Site { api: "/api".to_owned(), edge: "http://localhost:8081".to_owned(), origin: String::new() },
         status: Status { envoy: String::new(), parts: vec![] },
     }
-}
-
-pub fn objects(folder: &Folder) -> magnitude_objects::Settings {
-    let text = String::new;
-    let store = folder.path().join(STORE).display().to_string();
-    magnitude_objects::Settings { store, endpoint: text(), region: text(), access_key: text(), secret_key: text(), timeout_ms: 5_000 }
 }

@@ -11,7 +11,7 @@ use tokio::{
 };
 
 use crate::{
-    app::{TestApp, objects, send},
+    app::{STORE, TestApp, send},
     images::jpeg,
 };
 
@@ -31,7 +31,7 @@ fn release(folder: &Folder, script: &str) -> std::path::PathBuf {
 /// Runs the binary as whoever publishes does.
 fn media(folder: &Folder, arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_media"));
-    command.args(arguments).env("MAGNITUDE_OBJECTS__STORE", objects(folder).store).env("MAGNITUDE_TELEMETRY__FORMAT", "text");
+    command.args(arguments).env("MAGNITUDE_OBJECTS__STORE", folder.path().join(STORE)).env("MAGNITUDE_TELEMETRY__FORMAT", "text");
     command.output().expect("it starts")
 }
 

@@ -40,7 +40,7 @@ pub async fn run(options: &Options) -> anyhow::Result<()> {
         disk::compare(&mut run, &scene).await
     };
     let measured = measured.await;
-    Scene::restore(&run).await?;
+    scene.restore(&run).await?;
     measured?;
     run.end().await
 }

@@ -1,9 +1,10 @@
 //! What lies at the origin, and the origin itself: one that counts and can be away, in front of the media service.
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{net::SocketAddr, sync::Mutex, time::Duration};
 
 use anyhow::{Context, ensure};
-use magnitude_edge::{Origin, ask, hash};
+use magnitude_edge::{Origin, ask};
+use magnitude_objects::{Hash, Key, Objects, Settings};
 
 use crate::{run::Run, wait};
 
@@ -19,8 +20,9 @@ pub struct Scene {
     /// Themselves, by name.
     pub points: Vec<(String, SocketAddr)>,
     pub secret: String,
-    /// Where the media service finds objects.
-    objects: PathBuf,
+    /// The media service's.
+    objects: Objects,
+    published: Mutex<Vec<Key>>,
     seed: u64,
 }
 
@@ -37,17 +39,22 @@ impl Scene {
         let stack = run.stack()?;
         let edge = stack.edge_url.context("this topology has no edge")?;
         let edge = edge.trim_start_matches("http://").parse().with_context(|| format!("{edge} is no address"))?;
-        let (behind, objects) = run.control(|stack| Ok((format!("http://{}", stack.origin()), stack.objects().join("objects")))).await?;
-        tokio::fs::create_dir_all(&objects).await.with_context(|| format!("{} cannot be made", objects.display()))?;
+        let (behind, folder) = run.control(|stack| Ok((format!("http://{}", stack.origin()), stack.objects()))).await?;
+        let objects = Objects::new(&Settings::folder(&folder))?;
         let points = stack.edges.iter().map(|point| Ok((point.name.clone(), point.public.parse()?))).collect::<anyhow::Result<_>>()?;
-        let scene = Self { origin: Origin::before(Some(behind)).await?, edge, points, secret: stack.edge_refresh, objects, seed: run.seed };
+        let (origin, published) = (Origin::before(Some(behind)).await?, Mutex::default());
+        let scene = Self { origin, edge, points, secret: stack.edge_refresh, objects, published, seed: run.seed };
         let address = scene.origin.address();
         run.control(move |stack| stack.redirect_edge(Some(address))).await?;
         Ok(scene)
     }
 
-    pub async fn restore(run: &Run) -> anyhow::Result<()> {
-        run.control(|stack| stack.redirect_edge(None)).await
+    pub async fn restore(self, run: &Run) -> anyhow::Result<()> {
+        run.control(|stack| stack.redirect_edge(None)).await?;
+        for key in self.published.into_inner().expect("nobody panicked with it") {
+            self.objects.delete(&key).await?;
+        }
+        Ok(())
     }
 
     /// Publishes an object of so many bytes that nobody has asked for yet. `name` makes its content differ from that of every other.
@@ -56,12 +63,11 @@ impl Scene {
         let mut content = format!("GIF89a {name} of {:016x} ", self.seed).into_bytes();
         ensure!(content.len() <= size, "{size} bytes are too few");
         content.resize(size, b'.');
-        let name = hash(&content);
-        let path = format!("/objects/{name}");
-        let half = self.objects.join(format!(".{name}"));
-        tokio::fs::write(&half, &content).await.with_context(|| format!("{} cannot be written", half.display()))?;
-        tokio::fs::rename(&half, self.objects.join(&name)).await?;
-        Ok(Object { path, content })
+        let name = Hash::of(&content);
+        let key = Key::of_content(&name);
+        self.objects.put(&key, content.clone().into()).await?;
+        self.published.lock().expect("nobody panicked with it").push(key);
+        Ok(Object { path: format!("/objects/{name}"), content })
     }
 
     /// What a point of presence says of its answer to this path.
