@@ -18,7 +18,7 @@ main() {
 }
 
 names() {
-  if [ "$1" = all ]; then echo replica stateless failover stampede staleness cache-loss resharding reshard-crash celebrity jobs poison fan-out burst edge; else echo "$1"; fi
+  if [ "$1" = all ]; then echo replica stateless failover stampede staleness cache-loss resharding reshard-crash celebrity jobs poison fan-out burst edge footprint; else echo "$1"; fi
 }
 
 topology() {

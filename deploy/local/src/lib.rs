@@ -13,6 +13,7 @@ mod envoy;
 mod etcd;
 mod fault;
 mod files;
+mod footprint;
 mod life;
 mod metrics;
 mod patroni;

@@ -121,6 +121,11 @@ pub fn orphans(data: &Path, known: &[String]) -> Vec<Record> {
     pids().into_iter().filter(|pid| runs_under(*pid, data, known)).filter_map(Record::of).collect()
 }
 
+/// Every process whose working directory is `data` or lies in it.
+pub fn living_in(data: &Path) -> Vec<i32> {
+    pids().into_iter().filter(|pid| fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|cwd| cwd.starts_with(data))).collect()
+}
+
 fn runs_under(pid: i32, data: &Path, known: &[String]) -> bool {
     let link = |name: &str| fs::read_link(format!("/proc/{pid}/{name}")).ok();
     let (Some(cwd), Some(program)) = (link("cwd"), link("exe")) else { return false };

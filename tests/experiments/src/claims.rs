@@ -1,12 +1,19 @@
-//! The README's table of claims, from the reports that runs wrote.
+//! The README's tables, from the reports that runs wrote.
 
-use std::{fmt::Write, fs, path::Path};
+use std::{fs, path::Path};
 
 use anyhow::{Context, ensure};
 use serde::Deserialize;
 
-const BEGIN: &str = "<!-- claims: written by `make claims` from reports/ -->\n";
-const END: &str = "<!-- end of claims -->\n";
+/// A table's place in the README.
+struct Place {
+    begin: &'static str,
+    end: &'static str,
+}
+
+const CLAIMS: Place = Place { begin: "<!-- claims: written by `make claims` from reports/ -->\n", end: "<!-- end of claims -->\n" };
+const FOOTPRINT: Place =
+    Place { begin: "<!-- footprint: written by `make claims` from reports/footprint.json -->\n", end: "<!-- end of footprint -->\n" };
 
 #[derive(Deserialize)]
 struct Report {
@@ -26,21 +33,39 @@ struct Figure {
     reached: Option<bool>,
 }
 
-/// Puts the table of what lies in `root/reports` into `root/README.md`; whether that changed it.
+/// Puts the tables of what lies in `root/reports` into `root/README.md`; whether that changed it.
 pub fn write(root: &Path) -> anyhow::Result<bool> {
     let path = root.join("README.md");
     let before = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
-    let after = fill(&before, &table(&root.join("reports"))?)?;
+    let after = filled(&before, &root.join("reports"))?;
     if after != before {
         fs::write(&path, &after).with_context(|| path.display().to_string())?;
     }
     Ok(after != before)
 }
 
-fn fill(page: &str, table: &str) -> anyhow::Result<String> {
-    let (head, rest) = page.split_once(BEGIN).context("README.md has no place for the claims")?;
-    let (_, tail) = rest.split_once(END).context("README.md has no end of the claims")?;
-    Ok(format!("{head}{BEGIN}{table}{END}{tail}"))
+fn filled(page: &str, reports: &Path) -> anyhow::Result<String> {
+    let page = CLAIMS.fill(page, &table(reports)?)?;
+    FOOTPRINT.fill(&page, &footprint(&reports.join("footprint.json"))?)
+}
+
+impl Place {
+    fn fill(&self, page: &str, table: &str) -> anyhow::Result<String> {
+        let Self { begin, end } = self;
+        let (head, rest) = page.split_once(begin).with_context(|| format!("README.md lacks {begin}"))?;
+        let (_, tail) = rest.split_once(end).with_context(|| format!("README.md lacks {end}"))?;
+        Ok(format!("{head}{begin}{table}{end}{tail}"))
+    }
+}
+
+fn read(file: &Path) -> anyhow::Result<Report> {
+    let text = fs::read_to_string(file).with_context(|| file.display().to_string())?;
+    serde_json::from_str(&text).with_context(|| format!("{} is no report", file.display()))
+}
+
+fn footprint(report: &Path) -> anyhow::Result<String> {
+    let rows = read(report)?.figures.into_iter().map(|figure| format!("| {} | {} {} |\n", figure.name, rounded(figure.value), figure.unit));
+    Ok(format!("| | |\n|---|---|\n{}", rows.collect::<String>()))
 }
 
 /// Reports without a goal are no claims.
@@ -50,9 +75,7 @@ fn table(reports: &Path) -> anyhow::Result<String> {
     files.sort();
     let mut table = String::from("| claim | measured (goal) |\n|---|---|\n");
     for file in files {
-        let text = fs::read_to_string(&file)?;
-        let report: Report = serde_json::from_str(&text).with_context(|| format!("{} is no report", file.display()))?;
-        table.push_str(&row(&report)?);
+        table.push_str(&row(&read(&file)?)?);
     }
     Ok(table)
 }
@@ -65,18 +88,16 @@ fn row(report: &Report) -> anyhow::Result<String> {
     ensure!(aimed.iter().all(|(figure, _)| figure.reached.is_some()), "{}: a goal without a verdict", report.claim);
     // What must not happen at all is said once for all that did not.
     let (none, shown): (Vec<_>, Vec<_>) = aimed.into_iter().partition(|(figure, goal)| *goal == 0.0 && figure.value == 0.0);
-    let mut cell = format!("[{}](reports/{}.json): {}", report.claim, report.claim, report.title);
-    write!(
-        cell,
-        " | none of: {}",
-        none.iter().map(|(figure, _)| figure.name.trim_start_matches("violations: ")).collect::<Vec<_>>().join(", ")
-    )?;
-    for (figure, goal) in shown {
-        let missed = if figure.reached == Some(true) { "" } else { ", **missed**" };
-        let bound = if figure.least { "least" } else { "most" };
-        write!(cell, "<br>{}: {} {} (at {bound} {goal}{missed})", figure.name, rounded(figure.value), figure.unit)?;
-    }
-    Ok(format!("| {cell} |\n"))
+    let none: Vec<_> = none.iter().map(|(figure, _)| figure.name.trim_start_matches("violations: ")).collect();
+    let none = (!none.is_empty()).then(|| format!("none of: {}", none.join(", ")));
+    let measured: Vec<_> = none.into_iter().chain(shown.into_iter().map(|(figure, goal)| beside(figure, goal))).collect();
+    Ok(format!("| [{}](reports/{}.json): {} | {} |\n", report.claim, report.claim, report.title, measured.join("<br>")))
+}
+
+fn beside(figure: &Figure, goal: f64) -> String {
+    let missed = if figure.reached == Some(true) { "" } else { ", **missed**" };
+    let bound = if figure.least { "least" } else { "most" };
+    format!("{}: {} {} (at {bound} {goal}{missed})", figure.name, rounded(figure.value), figure.unit)
 }
 
 /// Three digits say all that a shared machine can repeat.
@@ -99,7 +120,7 @@ mod tests {
     fn the_readme_shows_what_the_reports_say() {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("the package lies two folders deep");
         let page = fs::read_to_string(root.join("README.md")).expect("there is a README");
-        let fresh = fill(&page, &table(&root.join("reports")).expect("the reports are well")).expect("it has a place");
+        let fresh = filled(&page, &root.join("reports")).expect("the reports are well, and have their places");
         assert!(page == fresh, "`make claims` writes the table anew");
     }
 

@@ -10,6 +10,7 @@ pub mod databases;
 pub mod edge;
 pub mod failover;
 pub mod fan_out;
+pub mod footprint;
 pub mod fault;
 pub mod frozen;
 pub mod jobs;

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use clap::{Parser, Subcommand};
 use magnitude_experiments::{
-    cache_loss, celebrity, claims, edge, failover, fan_out, jobs, replica, reshard_crash, resharding, run::Options, staleness, stampede,
+    cache_loss, celebrity, claims, edge, failover, fan_out, footprint, jobs, replica, reshard_crash, resharding, run::Options, staleness, stampede,
     stateless,
 };
 
@@ -47,6 +47,8 @@ enum Claim {
     Burst(Options),
     /// Points of presence miss, hit, expire, are refreshed, and lose their origin and each other
     Edge(Options),
+    /// What the stack takes of the machine
+    Footprint(Options),
     /// The command that moves buckets is killed at every step
     ReshardCrash(Options),
 }
@@ -73,6 +75,7 @@ async fn main() -> anyhow::Result<()> {
         Claim::FanOut(options) => fan_out::run(&options).await,
         Claim::Burst(options) => fan_out::burst::run(&options).await,
         Claim::Edge(options) => edge::run(&options).await,
+        Claim::Footprint(options) => footprint::run(&options).await,
         Claim::ReshardCrash(options) => reshard_crash::run(&options).await,
     }
 }
