@@ -124,3 +124,31 @@ async fn no_rename_is_lost_to_a_recount() {
         assert_eq!(test.profile(&username).await.0, StatusCode::OK);
     }
 }
+
+#[tokio::test]
+async fn a_lost_name_is_not_restored_to_who_left_it_meanwhile() {
+    let (counted, test) = (Counted::here(), TestApp::new().await);
+    let token = test.join("ann").await;
+    let renames = async {
+        for turn in 0..40 {
+            assert_eq!(test.update(&token, json!({ "username": format!("ann-{turn}") })).await.0, StatusCode::OK);
+        }
+    };
+    let losses = async {
+        for _ in 0..40 {
+            test.execute("delete from names where sharding.guard(bucket) and kind = 'username' and confirmed").await;
+        }
+    };
+    let recounts = async {
+        for _ in 0..40 {
+            recount(&test).await;
+        }
+    };
+
+    join!(renames, losses, recounts);
+    recount(&test).await;
+
+    test.assert_settled(1).await;
+    assert_ne!(counted.drift("names of users"), (0, 0), "nothing was lost");
+    assert_eq!(counted.drift("names without a user"), (0, 0));
+}
