@@ -17,7 +17,11 @@ impl Stack {
         let mut pids: HashSet<i32> = recorded.flat_map(|record| record.tree()).map(|record| record.pid).collect();
         pids.extend(living_in(&self.data_folder()));
         // Whoever has ended since then takes nothing.
-        Ok(pids.into_iter().filter_map(|pid| fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok()).map(|rollup| share(&rollup)).sum())
+        Ok(pids
+            .into_iter()
+            .filter_map(|pid| fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok())
+            .map(|rollup| share(&rollup))
+            .sum())
     }
 
     /// Bytes of its data and logs on the disk.

@@ -14,7 +14,7 @@ const TITLE: &str = "what the standard topology takes of a machine";
 const SITE: &str = "services/web/dist";
 /// By then everything that starts has calmed down.
 const CALM: Duration = Duration::from_mins(1);
-const GIB: f64 = (1_u64 << 30) as f64;
+const GIB: f64 = 1_073_741_824.0;
 
 pub async fn run(options: &Options) -> anyhow::Result<()> {
     let mut run = Run::begin(NAME, TITLE, options);

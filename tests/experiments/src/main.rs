@@ -4,8 +4,8 @@ use std::path::Path;
 
 use clap::{Parser, Subcommand};
 use magnitude_experiments::{
-    cache_loss, celebrity, claims, edge, failover, fan_out, footprint, jobs, replica, reshard_crash, resharding, run::Options, staleness, stampede,
-    stateless,
+    cache_loss, celebrity, claims, edge, failover, fan_out, footprint, jobs, replica, reshard_crash, resharding, run::Options, staleness,
+    stampede, stateless,
 };
 
 #[derive(Parser)]

@@ -154,7 +154,8 @@ mod tests {
         let people: HashSet<_> = demo.people.iter().map(|person| &*person.name).collect();
         let titles: HashSet<_> = demo.articles.iter().map(|article| &*article.title).collect();
         assert_eq!((people.len(), titles.len()), (demo.people.len(), demo.articles.len()), "a name twice");
-        let authors = demo.articles.iter().flat_map(|article| article.comments.iter().map(|comment| &*comment.author).chain([&*article.author]));
+        let authors =
+            demo.articles.iter().flat_map(|article| article.comments.iter().map(|comment| &*comment.author).chain([&*article.author]));
         let followed = demo.people.iter().flat_map(|person| person.follows.iter().map(String::as_str));
         let readers = demo.favorites.iter().map(|favorites| &*favorites.person);
         assert_eq!(authors.chain(followed).chain(readers).find(|name| !people.contains(name)), None);

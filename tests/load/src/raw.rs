@@ -1,6 +1,6 @@
 //! A client that costs as little as it can: on a machine that serves and asks at once, a richer one would be what is measured.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{error::Error, fmt, net::SocketAddr, time::Duration};
 
 use anyhow::{Context, ensure};
 use futures_util::future::try_join_all;
@@ -29,6 +29,18 @@ pub struct Got<'a> {
     pub cache: &'a str,
     pub body: &'a [u8],
 }
+
+/// The connection ended after the beginning of an answer. What has gone out cannot be taken back: only who asked can ask again.
+#[derive(Debug)]
+pub struct Cut;
+
+impl fmt::Display for Cut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the connection ended in the middle of an answer")
+    }
+}
+
+impl Error for Cut {}
 
 impl Raw {
     pub async fn connect(address: SocketAddr) -> anyhow::Result<Self> {
@@ -68,8 +80,11 @@ impl Raw {
     }
 
     async fn more(&mut self) -> anyhow::Result<()> {
-        ensure!(self.stream.read_buf(&mut self.buffer).await? > 0, "the connection ended in the middle of an answer");
-        Ok(())
+        if self.stream.read_buf(&mut self.buffer).await? > 0 {
+            return Ok(());
+        }
+        ensure!(!self.buffer.is_empty(), "the connection ended without an answer");
+        Err(Cut.into())
     }
 }
 
@@ -137,5 +152,22 @@ mod tests {
         let good = server(&["HTTP/1.1 200 x\r\ncontent-length: 5\r\n\r\nabcde"]).await;
         hammer(good, "/", 4, 2, time).await.expect_err("it is another");
         assert!(hammer(good, "/", 5, 2, time).await.expect("it is the one") > 0.0);
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_ends_in_the_middle_is_told_from_none() {
+        for (answer, cut) in [("HTTP/1.1 200 x\r\ncontent-length: 5\r\n\r\nab", true), ("", false)] {
+            let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
+            let address = listener.local_addr().expect("is bound");
+            let serve = async {
+                let (mut stream, _) = listener.accept().await.expect("it comes");
+                let read = stream.read(&mut [0; 1024]).await.expect("it asks");
+                assert!(read > 0);
+                stream.write_all(answer.as_bytes()).await.expect("is sent");
+            };
+            let ask = async { Raw::connect(address).await.expect("it listens").get("/").await.map(drop).expect_err("it is not whole") };
+            let ((), error) = tokio::join!(serve, ask);
+            assert_eq!(error.is::<Cut>(), cut, "{error:#}");
+        }
     }
 }

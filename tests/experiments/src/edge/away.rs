@@ -85,9 +85,13 @@ pub async fn point(run: &mut Run, scene: &Scene) -> anyhow::Result<()> {
     let mut seen = Seen::default();
     for part in all {
         seen.failures.extend(part.failures);
+        seen.cut += part.cut;
         seen.waits.extend(part.waits);
     }
     run.figure(Figure::shown("answers while points of presence died and froze", count(seen.waits.len()), "count"));
+    // What is on its way through a node that is killed has begun to go out.
+    let cut = std::mem::take(&mut seen.cut);
+    run.figure(Figure::shown("of them ended in the middle, and were whole when asked for again", count(cut), "count"));
     found(run, "answers lost with a point of presence", seen);
     Ok(())
 }
@@ -96,7 +100,7 @@ fn found(run: &mut Run, checker: &'static str, seen: Seen) {
     let latencies = seen.latencies();
     run.figure(Figure::shown(format!("{checker}: p99 of all"), millis(latencies.percentile(0.99)), "ms"));
     run.figure(Figure::shown(format!("{checker}: the longest wait"), millis(latencies.worst()), "ms"));
-    run.found(Found { checker, violations: seen.failures });
+    run.found(Found { checker, violations: seen.lost() });
 }
 
 /// Objects, the page and its settings, kept by every point of presence.

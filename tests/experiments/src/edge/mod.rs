@@ -64,6 +64,6 @@ async fn zipf(run: &mut Run, scene: &Scene) -> anyhow::Result<()> {
     run.figure(Figure::shown("requests of it at the origin", count(scene.origin.asked_at_all() - before), "count"));
     run.figure(Figure::shown("rate of it, through the load balancer", rate, "1/s"));
     run.figure(Figure::shown("p99 of it", millis(seen.latencies().percentile(0.99)), "ms"));
-    run.found(Found { checker: "answers lost of the Zipf load", violations: seen.failures });
+    run.found(Found { checker: "answers lost of the Zipf load", violations: seen.lost() });
     Ok(())
 }

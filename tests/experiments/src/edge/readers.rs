@@ -10,8 +10,8 @@ use std::{
     time::Duration,
 };
 
-use anyhow::Context;
-use magnitude_load::raw::Raw;
+use anyhow::{Context, ensure};
+use magnitude_load::raw::{Cut, Raw};
 use rand::{Rng, RngExt, SeedableRng, rngs::SmallRng};
 use tokio::{task::JoinSet, time::Instant};
 
@@ -31,6 +31,8 @@ pub struct Seen {
     pub answers: BTreeMap<String, usize>,
     /// Answers that were none, or not the right ones.
     pub failures: Vec<String>,
+    /// Answers that ended in the middle and were asked for again.
+    pub cut: usize,
     pub waits: Vec<Duration>,
 }
 
@@ -99,31 +101,40 @@ impl Readers {
                 *all.answers.entry(cache).or_default() += count;
             }
             all.failures.extend(seen.failures);
+            all.cut += seen.cut;
             all.waits.extend(seen.waits);
         }
         all
     }
 }
 
-/// One request, over the connection of before if that is good for another.
+/// One request, and once more if its answer ended in the middle.
 async fn read(address: SocketAddr, line: &mut Option<Raw>, object: &Object, seen: &mut Seen) {
     let begun = Instant::now();
-    let answered = async {
-        let mut raw = match line.take() {
-            Some(raw) => raw,
-            None => Raw::connect(address).await?,
-        };
-        let got = raw.get(&object.path).await?;
-        anyhow::ensure!(got.status == 200, "{}", got.status);
-        anyhow::ensure!(got.body == object.content, "another content");
-        *seen.answers.entry(got.cache.to_owned()).or_default() += 1;
-        *line = Some(raw);
-        anyhow::Ok(())
-    };
-    if let Err(error) = answered.await.context(object.path.clone()) {
-        seen.failures.push(format!("{error:#}"));
+    let mut answered = ask(address, line, object).await;
+    if answered.as_ref().is_err_and(anyhow::Error::is::<Cut>) {
+        seen.cut += 1;
+        answered = ask(address, line, object).await;
+    }
+    match answered.with_context(|| object.path.clone()) {
+        Ok(cache) => *seen.answers.entry(cache).or_default() += 1,
+        Err(error) => seen.failures.push(format!("{error:#}")),
     }
     seen.waits.push(begun.elapsed());
+}
+
+/// What `X-Cache` says of the answer, over the connection of before if that is good for another.
+async fn ask(address: SocketAddr, line: &mut Option<Raw>, object: &Object) -> anyhow::Result<String> {
+    let mut raw = match line.take() {
+        Some(raw) => raw,
+        None => Raw::connect(address).await?,
+    };
+    let got = raw.get(&object.path).await?;
+    ensure!(got.status == 200, "{}", got.status);
+    ensure!(got.body == object.content, "another content");
+    let cache = got.cache.to_owned();
+    *line = Some(raw);
+    Ok(cache)
 }
 
 impl Seen {
@@ -133,6 +144,12 @@ impl Seen {
 
     pub fn of(&self, cache: &[&str]) -> usize {
         cache.iter().filter_map(|cache| self.answers.get(*cache)).sum()
+    }
+
+    /// What did not come, or not whole at once.
+    pub fn lost(self) -> Vec<String> {
+        let cut = (self.cut > 0).then(|| format!("{} answers ended in the middle", self.cut));
+        self.failures.into_iter().chain(cut).collect()
     }
 
     pub fn latencies(&self) -> Latencies {
