@@ -37,7 +37,7 @@ pub fn turned_jpeg(width: u32, height: u32, orientation: u8) -> Vec<u8> {
 
 /// A half-transparent red, on nothing.
 pub fn glass(width: u32, height: u32) -> DynamicImage {
-    DynamicImage::ImageRgba8(RgbaImage::from_pixel(width, height, Rgba([255, 0, 0, 128])))
+    DynamicImage::ImageRgba8(RgbaImage::from_pixel(width, height, Rgba([180, 60, 90, 128])))
 }
 
 /// A PNG whose head says these measures, whatever follows.
