@@ -71,19 +71,21 @@ async fn lose(run: &Run, load: &Load, nodes: &[String], calm: Window, time: Dura
     run.control(move |stack| dead.iter().try_for_each(|node| stack.kill(node))).await?;
     load.pass(time).await;
     run.control(move |stack| back.iter().try_for_each(|node| stack.start(node))).await?;
-    let returned = Instant::now();
+    let (returned, since) = (Instant::now(), load.history().now());
     let usual = load.history().reads(calm).percentile(0.5).mul_f64(NORMAL);
-    let normal = async || Ok(is_normal(load.history(), usual).then_some(()));
-    sleep(wait::STEP).await;
+    let normal = async || Ok(is_normal(load.history(), usual, since).then_some(()));
     wait::until("reads as fast as before", RECOVERY, wait::STEP, normal).await?;
     run.tell(&format!("{}: as before {:.2?} after the return", nodes.join(" and "), returned.elapsed()));
     Ok(returned.elapsed())
 }
 
-/// Of the last half second.
-fn is_normal(history: &History, usual: Duration) -> bool {
+/// Of the last half second, once that lies after `since`.
+fn is_normal(history: &History, usual: Duration, since: Duration) -> bool {
     let now = history.now();
     let window = Window { from: now.saturating_sub(Duration::from_millis(500)), to: now };
+    if window.from < since {
+        return false;
+    }
     let reads = history.reads(window);
     reads.count() > 0 && reads.percentile(0.5) <= usual && history.failed_reads(window).is_empty()
 }

@@ -3,16 +3,15 @@ use std::time::Duration;
 use anyhow::Context;
 use magnitude_redis::Redis;
 use rand::{RngExt, rngs::StdRng, seq::IndexedRandom};
-use tokio::time::{Instant, sleep};
 
 use super::board::Board;
-use crate::{fault, run::Run};
+use crate::{fault, run::Run, wait};
 
-/// Between two disturbances.
-const CALM: Duration = Duration::from_secs(1);
-/// How long one lasts that lasts.
-const LASTS: Duration = Duration::from_secs(2);
-/// Without a write for so long, something else is wrong.
+/// Writes that are answered between two disturbances.
+const CALM: u64 = 50;
+/// Writes that are answered while one lasts that lasts.
+const LASTS: u64 = 100;
+/// Without so many in this time, something else is wrong.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What happens to the cache and the replicas meanwhile.
@@ -31,24 +30,25 @@ enum Disturbance {
 /// Disturbs until so many writes were answered.
 pub async fn until(run: &Run, board: &Board, writes: u64, random: &mut StdRng) -> anyhow::Result<()> {
     let redis = redis(run)?;
-    let (mut seen, mut moved) = (0, Instant::now());
     while board.writes() < writes {
-        sleep(CALM).await;
-        if board.writes() > seen {
-            (seen, moved) = (board.writes(), Instant::now());
-        }
-        anyhow::ensure!(moved.elapsed() < PATIENCE, "no write was answered for {PATIENCE:?}");
+        more(board, CALM).await?;
         let all = [Disturbance::Flush, Disturbance::Loss, Disturbance::Evictions, Disturbance::Lag];
         let disturbance = *all.choose(random).context("there are some")?;
-        run.fault(&format!("{seen} writes; {disturbance:?}"));
+        run.fault(&format!("{} writes; {disturbance:?}", board.writes()));
         match disturbance {
             Disturbance::Flush => command(&redis, &["FLUSHALL"]).await?,
             Disturbance::Loss => lose_half(&redis).await?,
-            Disturbance::Evictions => evict(&redis).await?,
-            Disturbance::Lag => lag(run, random).await?,
+            Disturbance::Evictions => evict(&redis, board).await?,
+            Disturbance::Lag => lag(run, board, random).await?,
         }
     }
     Ok(())
+}
+
+/// Waits for so many more writes.
+async fn more(board: &Board, writes: u64) -> anyhow::Result<()> {
+    let goal = board.writes() + writes;
+    wait::until("the next writes are answered", PATIENCE, wait::STEP, async || Ok((board.writes() >= goal).then_some(()))).await
 }
 
 fn redis(run: &Run) -> anyhow::Result<Redis> {
@@ -75,17 +75,17 @@ async fn lose_half(redis: &Redis) -> anyhow::Result<()> {
     command(redis, &["EVAL", script, "0"]).await
 }
 
-async fn evict(redis: &Redis) -> anyhow::Result<()> {
+async fn evict(redis: &Redis, board: &Board) -> anyhow::Result<()> {
     command(redis, &["CONFIG", "SET", "maxmemory", "2mb"]).await?;
-    sleep(LASTS).await;
+    more(board, LASTS).await?;
     command(redis, &["CONFIG", "SET", "maxmemory", "256mb"]).await
 }
 
-async fn lag(run: &Run, random: &mut StdRng) -> anyhow::Result<()> {
+async fn lag(run: &Run, board: &Board, random: &mut StdRng) -> anyhow::Result<()> {
     let shard = run.databases()?.shards().choose(random).context("there are shards")?.clone();
     let leader = fault::leader(run, &shard).await?;
     let node = fault::standby(run, &shard, &leader, random.random_range(0..100)).await?;
     fault::replay(run, &node, "pg_wal_replay_pause()").await?;
-    sleep(LASTS).await;
+    more(board, LASTS).await?;
     fault::replay(run, &node, "pg_wal_replay_resume()").await
 }
