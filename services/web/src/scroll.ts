@@ -1,3 +1,5 @@
+import { tabStorage } from './storage.ts';
+
 /**
  * How far each visit was scrolled. Left to itself the browser scrolls to where a visitor comes back to before the page's content is there,
  * and so not at all.
@@ -19,20 +21,10 @@ const current = (): string | undefined => (history.state as { key?: string } | n
 /** Notes positions from now on, also for this page's next load, and returns to that of the one before. */
 export function keepScroll(): void {
   history.scrollRestoration = 'manual';
-  try {
-    positions = new Map(JSON.parse(sessionStorage.getItem(KEPT) ?? '[]') as [string, number][]);
-  } catch {
-    // Forbidden, or not ours.
-  }
+  positions = new Map(JSON.parse(tabStorage.getItem(KEPT) ?? '[]') as [string, number][]);
   if (current() === undefined) history.replaceState({ ...(history.state as object | null), key: visitKey() }, '');
   addEventListener('scroll', note, { passive: true });
-  addEventListener('pagehide', () => {
-    try {
-      sessionStorage.setItem(KEPT, JSON.stringify([...positions]));
-    } catch {
-      // Then a reload begins at the top.
-    }
-  });
+  addEventListener('pagehide', () => tabStorage.setItem(KEPT, JSON.stringify([...positions])));
   // Whoever scrolls knows better.
   for (const kind of ['wheel', 'touchstart', 'keydown', 'pointerdown']) addEventListener(kind, () => (wanted = null), { passive: true });
   restoreScroll();

@@ -1,4 +1,3 @@
-/** The browser's storage, or this page's memory where the browser forbids it. */
 export type Keep = Pick<Storage, 'getItem' | 'setItem' | 'removeItem'>;
 
 function inMemory(): Keep {
@@ -10,10 +9,15 @@ function inMemory(): Keep {
   };
 }
 
-export const browserStorage: Keep = (() => {
+/** The browser's storage, or this page's memory where the browser forbids it. */
+function opened(open: () => Storage): Keep {
   try {
-    return window.localStorage;
+    return open();
   } catch {
     return inMemory();
   }
-})();
+}
+
+export const browserStorage = opened(() => window.localStorage);
+/** As long as the tab. */
+export const tabStorage = opened(() => window.sessionStorage);
