@@ -44,8 +44,14 @@ pub(crate) fn metrics() -> &'static PrometheusHandle {
     })
 }
 
+/// The metrics as a scraper reads them. What the process holds is that of this moment.
+pub(crate) fn render(metrics: &PrometheusHandle) -> String {
+    tell_memory();
+    metrics.render()
+}
+
 /// What the process holds in memory, as every exporter calls it.
-pub(crate) fn tell_memory() {
+fn tell_memory() {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let kibibytes = status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix("kB")?.trim().parse::<u32>().ok());
     if let Some(kibibytes) = kibibytes {

@@ -1,6 +1,6 @@
 //! One instance of `articles`, directly and through Envoy, each route beside the same bytes as a constant.
 
-use std::{path::PathBuf, time::Duration};
+use std::path::PathBuf;
 
 use anyhow::{bail, ensure};
 use clap::Args;
@@ -47,7 +47,6 @@ struct Route {
 const IDLE: f64 = 60.0;
 const LOADED: f64 = 200.0;
 const MIB: f64 = 1_048_576.0;
-const TOLD: Duration = Duration::from_secs(6);
 /// Requests of one client, one after another, for the time that a session's look-up takes.
 const LOOKUPS: usize = 2_000;
 
@@ -133,9 +132,8 @@ impl Bench {
     }
 }
 
-/// The instance's resident MiB, once they were told anew: they are every five seconds.
+/// The instance's resident MiB.
 async fn memory(http: &Client, operator: &str) -> anyhow::Result<f64> {
-    tokio::time::sleep(TOLD).await;
     Ok(instance::metric(http, operator, "process_resident_memory_bytes").await? / MIB)
 }
 

@@ -13,7 +13,7 @@ use axum::{
 use metrics_exporter_prometheus::PrometheusHandle;
 use tower::ServiceExt;
 
-use crate::{answer::ApiError, layers::Shape};
+use crate::{answer::ApiError, layers::Shape, telemetry};
 
 /// Whether this instance should get traffic. It depends on nothing that instances share: else one sick database would take
 /// all of them out at once.
@@ -53,7 +53,7 @@ impl Health {
         Router::new()
             .route("/health/live", get(async || "live\n"))
             .route("/health/ready", get(async move || ready.answer()))
-            .route("/metrics", get(async move || ([(CONTENT_TYPE, "text/plain; version=0.0.4")], metrics.render())))
+            .route("/metrics", get(async move || ([(CONTENT_TYPE, "text/plain; version=0.0.4")], telemetry::render(metrics))))
             .fallback(move |request| pass(internal.get().cloned(), request))
     }
 

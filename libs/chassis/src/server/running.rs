@@ -135,7 +135,6 @@ fn public_listener(socket: TcpSocket) -> anyhow::Result<TcpListener> {
 async fn upkeep(stop: CancellationToken) {
     while stop.run_until_cancelled(sleep(UPKEEP)).await.is_some() {
         telemetry::metrics().run_upkeep();
-        telemetry::tell_memory();
     }
 }
 

@@ -42,6 +42,7 @@ async fn requests_are_counted_by_their_route_and_not_by_their_path() {
     assert!(metrics.contains(r#"http_requests_total{method="GET",route="unmatched",status="404"}"#));
     assert!(metrics.contains(r#"http_request_duration_seconds_bucket{method="GET",route="/api/things/{name}",le="0.0005"}"#));
     assert!(!metrics.contains("invented"));
+    assert!(metrics.contains("process_resident_memory_bytes "), "as soon as it is asked for: {metrics}");
 }
 
 #[tokio::test]
