@@ -17,7 +17,7 @@ const FLAGS = [
 export const DESKTOP = { width: 1280, height: 800 };
 export const PHONE = { width: 375, height: 740 };
 /** No wait of a test is longer, in milliseconds. */
-export const PATIENCE = 10_000;
+export const PATIENCE = 30_000;
 
 export class Browser {
   static async launch() {

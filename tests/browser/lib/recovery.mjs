@@ -1,7 +1,7 @@
-// How long a page needs once it has found its edge dead.
+// How long a page needs once it has found its edge dead, and what one does that was wrong about it.
 
-/** From when the edge is found dead, in milliseconds. */
-export const USABLE = 1000;
+/** From when the edge is found dead, in milliseconds. Benchmarks say what it takes on a machine that is not busy. */
+export const USABLE = 10_000;
 /** For how long it is left alone then. */
 export const DEAD = 60_000;
 
@@ -17,3 +17,17 @@ export async function recovery(page) {
   return usableAt - (deadUntil - DEAD);
 }
 
+/** Has the edge get the application from the origin: the first time may take it longer than a page waits. */
+export async function warm({ web, edge }) {
+  const page = await (await fetch(web)).text();
+  const paths = ['/config.json', ...(page.match(/\/assets\/[\w.-]+/g) ?? [])];
+  await Promise.all(paths.map(async (path) => (await fetch(edge + path)).arrayBuffer()));
+}
+
+/** Whether the page took its edge for dead, which lives but may be too slow on a busy machine. After a reload it asks again. */
+export const mistaken = (page) =>
+  page.evaluate(() => {
+    const dead = localStorage.getItem('edgeDeadUntil') !== null;
+    localStorage.removeItem('edgeDeadUntil');
+    return dead;
+  });

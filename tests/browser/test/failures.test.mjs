@@ -59,9 +59,21 @@ describe('who we are', () => {
   });
 
   test('a server that hangs is unavailable after four seconds', async () => {
-    const page = await open('/', [['GET', /^\/user$/, 'hang']]);
-    await visible(page.locator('.article-preview'));
+    const page = await browser.open('/', {
+      user: TESTER,
+      prepare: async (page) => {
+        await page.clock.install({ time: 0 });
+        await page.clock.pauseAt(1000);
+        await mocked(['GET', /^\/user$/, 'hang'])(page);
+      },
+    });
+    // Its clock goes on only here, by three seconds at most.
+    await until('the list is there', async () => {
+      await page.clock.runFor(5);
+      return page.locator('.article-preview').isVisible();
+    });
     assert.equal((await debug(page)).state, 'loading');
+    await page.clock.runFor(4000);
     await visible(page.getByText('Connecting'));
   });
 

@@ -8,7 +8,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use crate::{
     Stack,
     admin::{connect, fresh_name, primary_first, run, sweep},
-    template,
+    eventually, template,
 };
 
 /// Databases of a test's own on the shards of the stack, dropped with this value.
@@ -80,6 +80,26 @@ impl TestCluster {
             .password(&self.stack.postgres_password)
             .database(&self.name);
         PgPoolOptions::new().max_connections(2).connect_with(options).await.expect("the primary answers")
+    }
+
+    /// Waits until every replica shows what the primary of a shard shows now. For rows that a test wrote past the service: no reader
+    /// was told how far its replica must be for them.
+    pub async fn replayed(&self, shard: usize) {
+        let written: String = sqlx::query_scalar("select pg_current_wal_flush_lsn()::text")
+            .fetch_one(&mut self.primary(shard).await)
+            .await
+            .expect("the primary answers");
+        for replica in &self.shards[shard].nodes[1..] {
+            let mut replica = connect(&self.stack, replica, "postgres").await.expect("the replica answers");
+            eventually("a replica has replayed what was written", async || {
+                sqlx::query_scalar("select pg_last_wal_replay_lsn() >= $1::pg_lsn")
+                    .bind(&written)
+                    .fetch_one(&mut replica)
+                    .await
+                    .expect("the replica answers")
+            })
+            .await;
+        }
     }
 
     /// The stack's cache, under a prefix of this test's own.

@@ -1,8 +1,8 @@
 use std::time::{Duration, Instant};
 
-/// Waits until `state` holds, at most ten seconds; panics with `what` after that.
+/// Waits until `state` holds, at most half a minute, which a busy machine may need; panics with `what` after that.
 pub async fn eventually(what: &str, state: impl AsyncFnMut() -> bool) {
-    eventually_within(Duration::from_secs(10), what, state).await;
+    eventually_within(Duration::from_secs(30), what, state).await;
 }
 
 /// The same with another bound.

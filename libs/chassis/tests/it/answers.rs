@@ -6,7 +6,7 @@ use tokio::{
 
 use crate::{
     client::{ask, get, receive, send},
-    service::{soon, start},
+    service::{HASTY, soon, start},
 };
 
 const JSON: &str = "application/json; charset=utf-8";
@@ -46,7 +46,7 @@ async fn a_panic_ends_its_request_alone() {
 
 #[tokio::test]
 async fn a_read_that_takes_too_long_is_503_and_a_write_is_of_unknown_outcome() {
-    let tiny = start(&[]).await;
+    let tiny = start(&[HASTY]).await;
 
     let read = get(tiny.public(), "/api/slow").await;
     let write = ask(tiny.public(), "POST", "/api/slow", "", b"").await;
@@ -112,7 +112,7 @@ async fn json_has_its_content_type_and_every_answer_the_id_of_its_request() {
 
 #[tokio::test]
 async fn a_head_that_never_ends_is_cut_off_and_an_idle_connection_is_not() {
-    let tiny = start(&[("HTTP__HEADER_TIMEOUT_MS", "50")]).await;
+    let tiny = start(&[("HTTP__HEADER_TIMEOUT_MS", "500")]).await;
     let mut idle = TcpStream::connect(tiny.public()).await.unwrap();
     send(&mut idle, "GET", "/api/plain", "", b"").await;
     receive(&mut idle).await;

@@ -3,7 +3,7 @@ use serde_json::json;
 
 use crate::{
     client::get,
-    service::{Tiny, settings, start},
+    service::{HASTY, Tiny, settings, start},
 };
 
 #[tokio::test]
@@ -16,7 +16,7 @@ async fn a_started_service_is_live_and_ready() {
 
 #[tokio::test]
 async fn refusals_are_problems() {
-    let tiny = start(&[]).await;
+    let tiny = start(&[HASTY]).await;
 
     for (path, status, title) in [
         ("/nothing", 404, "Not Found"),

@@ -22,8 +22,8 @@ pub const DEFAULTS: &str = r#"
 public = "127.0.0.1:0"
 operator = "127.0.0.1:0"
 max_body_bytes = 1000
-request_timeout_ms = 300
-header_timeout_ms = 300
+request_timeout_ms = 10000
+header_timeout_ms = 10000
 drain_timeout_ms = 5000
 drain_delay_ms = 0
 [telemetry]
@@ -138,6 +138,9 @@ async fn gate(headers: axum::http::HeaderMap) -> Json<&'static str> {
     gate.passed.fetch_add(1, Ordering::SeqCst);
     Json("passed")
 }
+
+/// With a short time for each request, for what takes longer than that.
+pub const HASTY: (&str, &str) = ("HTTP__REQUEST_TIMEOUT_MS", "500");
 
 pub async fn start(overrides: &[(&str, &str)]) -> Running {
     Running::start::<Tiny>(settings(overrides), Roles::WEB).await.unwrap()

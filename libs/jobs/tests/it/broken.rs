@@ -1,10 +1,8 @@
 //! A broker that is away, has other queues, or takes nothing.
 
-use std::time::Duration;
-
 use lapin::types::{AMQPValue, FieldTable};
 use magnitude_jobs::Settings;
-use magnitude_kit::{Proxy, eventually, eventually_within};
+use magnitude_kit::{Proxy, eventually};
 
 use crate::{
     bench::Bench,
@@ -34,12 +32,12 @@ async fn a_line_that_breaks_is_made_anew_and_nothing_waits_for_it() {
 
     proxy.cut().await;
     bench.submit(&Obey::Succeed).await;
-    eventually_within(Duration::from_secs(3), "it runs here", async || bench.waiting().await == 0).await;
+    eventually("it runs here", async || bench.waiting().await == 0).await;
     proxy.heal();
     bench.queues.publish("default", b"unreadable").await;
 
     // Only a consumer finds that.
-    eventually_within(Duration::from_secs(3), "the consumer is back", async || bench.dead().await.len() == 1).await;
+    eventually("the consumer is back", async || bench.dead().await.len() == 1).await;
     worker.stop().await;
 }
 
@@ -47,13 +45,13 @@ async fn a_line_that_breaks_is_made_anew_and_nothing_waits_for_it() {
 async fn a_broker_that_falls_silent_is_left() {
     let bench = Bench::new().await;
     let proxy = Proxy::to(&bench.broker.nodes[0]).await.unwrap();
-    let worker = bench.work_with(Settings { nodes: vec![proxy.address()], timeout_ms: 500, ..bench.broker.clone() });
+    let worker = bench.work_with(Settings { nodes: vec![proxy.address()], timeout_ms: 2_000, ..bench.broker.clone() });
     bench.queues.consumed_by(1).await;
 
     proxy.freeze();
     bench.submit(&Leave::once()).await;
 
-    eventually_within(Duration::from_secs(5), "it runs here", async || bench.waiting().await == 0).await;
+    eventually("it runs here", async || bench.waiting().await == 0).await;
     assert_eq!(bench.effects().await, 1);
     proxy.heal();
     worker.stop().await;
@@ -90,7 +88,7 @@ async fn a_broker_that_takes_nothing_more_holds_up_nobody() {
         bench.submit(&Leave::once()).await;
     }
 
-    eventually_within(Duration::from_secs(5), "all are done", async || bench.waiting().await == 0).await;
+    eventually("all are done", async || bench.waiting().await == 0).await;
     assert_eq!(bench.effects().await, 21);
     drop(alarmed);
     bench.submit(&Leave::once()).await;
@@ -116,11 +114,11 @@ async fn nothing_is_lost_or_doubled_while_the_broker_is_killed_and_comes_back() 
     }
     restarted.join().unwrap();
 
-    eventually_within(Duration::from_secs(3), "all are done", async || bench.waiting().await == 0).await;
+    eventually("all are done", async || bench.waiting().await == 0).await;
     assert_eq!(bench.effects().await, written);
     // Only a consumer finds that.
     bench.queues.publish("default", b"unreadable").await;
-    eventually_within(Duration::from_secs(3), "the consumer is back", async || bench.dead().await.len() == 1).await;
+    eventually("the consumer is back", async || bench.dead().await.len() == 1).await;
     worker.stop().await;
 }
 

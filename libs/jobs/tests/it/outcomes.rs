@@ -75,7 +75,7 @@ async fn waiting_for_a_shard_that_is_down_is_no_try() {
 
     let _worker = bench.work();
 
-    eventually("it ran twice", async || bench.state.runs() == 2).await;
+    eventually("it ran twice", async || bench.state.runs() >= 2).await;
     assert!(bench.dead().await.is_empty());
     assert_eq!(bench.waiting().await, 1);
 }

@@ -30,15 +30,22 @@ async fn keys(settings: &magnitude_redis::Settings) -> Vec<String> {
 async fn two_processes_share_a_burst_and_are_let_through_when_they_were_told() {
     let server = Server::start();
     let (one, two) = (limiter(&server.settings()), limiter(&server.settings()));
-    assert_eq!((passed(&one, "ann", 2).await, passed(&two, "ann", 2).await), (2, 2));
+    // The burst fits into the five seconds of one, on a busy machine too.
+    let slow = Rate { per_second: 0.2, ..RATE };
     let begun = Instant::now();
+    for limiter in [&one, &one, &two, &two] {
+        assert_eq!(limiter.check(&[("a", "ann", slow)]).await, Ok(()));
+    }
 
-    assert_eq!(two.check(&[("a", "ann", RATE)]).await, Err(TooMany { retry_after_s: 1 }));
-    assert_eq!(one.check(&[("a", "bob", RATE)]).await, Ok(()));
+    let told = two.check(&[("a", "ann", slow)]).await;
+    assert!(matches!(told, Err(TooMany { retry_after_s: 1..=5 })), "{told:?}");
+    assert_eq!(one.check(&[("a", "bob", slow)]).await, Ok(()));
 
-    eventually("it passes", async || one.check(&[("a", "ann", RATE)]).await.is_ok()).await;
-    assert!((900..1100).contains(&begun.elapsed().as_millis()), "{:?}", begun.elapsed());
-    assert_eq!(two.check(&[("a", "ann", RATE)]).await, Err(TooMany { retry_after_s: 1 }));
+    eventually("it passes", async || one.check(&[("a", "ann", slow)]).await.is_ok()).await;
+    // By the server's clock, not by this one.
+    assert!(begun.elapsed() >= Duration::from_millis(4_900), "{:?}", begun.elapsed());
+    let told = two.check(&[("a", "ann", slow)]).await;
+    assert!(matches!(told, Err(TooMany { retry_after_s: 1..=5 })), "{told:?}");
 }
 
 #[tokio::test]
@@ -138,7 +145,7 @@ async fn a_key_goes_when_it_owes_nothing() {
 
     eventually("the key is gone", async || keys(&server.settings()).await.is_empty()).await;
 
-    assert!(begun.elapsed() < Duration::from_millis(1500), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
 }
 
 #[test]

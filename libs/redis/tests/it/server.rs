@@ -16,7 +16,7 @@ use magnitude_redis::Settings;
 
 /// Below the ports that the kernel gives to clients, so that nobody takes the port of a stopped server before it starts again.
 const PORTS: std::ops::Range<u16> = 20_000..32_000;
-const BOUND: Duration = Duration::from_secs(10);
+const BOUND: Duration = Duration::from_secs(30);
 
 /// Ends with its value.
 pub struct Server {

@@ -80,7 +80,7 @@ async fn without_redis_the_look_up_answers() {
 
     let unknown = Session { wrote: true, ..session };
     assert_eq!(found, Some(unknown), "nobody knows whether it wrote");
-    assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
 }
 
 #[tokio::test]

@@ -45,11 +45,11 @@ async fn a_write_that_succeeded_or_may_have_shows_on_another_instance_for_two_se
     let server = Server::start();
     for status in [StatusCode::OK, StatusCode::NO_CONTENT, StatusCode::GATEWAY_TIMEOUT] {
         let (one, other, token, _) = two(&server);
+        let begun = Instant::now();
 
         assert_eq!(send(answering(&one, status), Method::PUT, &token).await, status);
 
         assert!(wrote(&other, &token).await, "{status}");
-        let begun = Instant::now();
         eventually("the mark goes", async || !wrote(&other, &token).await).await;
         assert!(begun.elapsed() > Duration::from_millis(1500), "{:?}", begun.elapsed());
     }
@@ -99,7 +99,7 @@ async fn where_the_mark_cannot_be_set_the_answer_waits_for_a_second_and_nobody_k
     let status = send(answering(&one, StatusCode::OK), Method::DELETE, &token).await;
 
     assert_eq!(status, StatusCode::OK);
-    assert!((1..3).contains(&begun.elapsed().as_secs()), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() >= Duration::from_secs(1), "{:?}", begun.elapsed());
     assert!(wrote(&other, &token).await);
 }
 

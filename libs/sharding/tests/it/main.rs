@@ -8,4 +8,5 @@ mod map;
 mod moves;
 mod reads;
 mod reshard;
+mod schema;
 mod settle;

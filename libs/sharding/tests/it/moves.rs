@@ -6,7 +6,10 @@ use std::sync::{
 };
 
 use magnitude_kit::Connected;
-use magnitude_sharding::reshard::{Admin, Buckets, Move, Order, Reshard, Which, run};
+use magnitude_sharding::{
+    Error,
+    reshard::{Admin, Buckets, Move, Order, Reshard, Which, run},
+};
 
 use crate::bench::{Bench, add_note, bucket};
 
@@ -63,11 +66,12 @@ impl Bench {
     }
 }
 
-/// Writes to bucket 7 until it is stopped; returns the ids that were acknowledged.
+/// Writes to bucket 7 until it is stopped, and again what was refused; returns the ids that were acknowledged, and how many writes were
+/// refused because no shard had the bucket for as long as a write waits.
 pub struct Writer {
     stop: Arc<AtomicBool>,
     pub written: Arc<AtomicI64>,
-    task: tokio::task::JoinHandle<Vec<i64>>,
+    task: tokio::task::JoinHandle<(Vec<i64>, usize)>,
 }
 
 impl Writer {
@@ -75,21 +79,25 @@ impl Writer {
         let (stop, written) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicI64::new(0)));
         let (shards, stopped, count) = (connected.shards.clone(), stop.clone(), written.clone());
         let task = tokio::spawn(async move {
-            let mut acknowledged = Vec::new();
-            for id in 1_000.. {
-                if stopped.load(Ordering::Relaxed) {
-                    break;
+            let (mut acknowledged, mut refused, mut id) = (Vec::new(), 0, 1_000);
+            while !stopped.load(Ordering::Relaxed) {
+                match add_note(&shards, bucket(7), id).await {
+                    // Before anything was written.
+                    Err(Error::BucketUnavailable) => refused += 1,
+                    done => {
+                        done.expect("a write waits, but does not fail");
+                        acknowledged.push(id);
+                        count.fetch_add(1, Ordering::Relaxed);
+                        id += 1;
+                    }
                 }
-                add_note(&shards, bucket(7), id).await.expect("a write waits, but is not refused");
-                acknowledged.push(id);
-                count.fetch_add(1, Ordering::Relaxed);
             }
-            acknowledged
+            (acknowledged, refused)
         });
         Self { stop, written, task }
     }
 
-    pub async fn end(self) -> Vec<i64> {
+    pub async fn end(self) -> (Vec<i64>, usize) {
         self.stop.store(true, Ordering::Relaxed);
         self.task.await.unwrap()
     }

@@ -1,8 +1,8 @@
 //! Moves of buckets while traffic runs.
 
-use std::sync::atomic::Ordering;
+use std::{sync::atomic::Ordering, time::Duration};
 
-use magnitude_kit::eventually;
+use magnitude_kit::{eventually, until};
 use magnitude_sharding::{
     Freshness,
     reshard::{Buckets, Move, Order, Which, run},
@@ -54,7 +54,7 @@ async fn what_is_written_during_a_move_is_there_once() {
     bench.reshard().move_buckets(0, 1, &[bucket(7)]).await.unwrap();
     let moved = writer.written.load(Ordering::Relaxed);
     eventually("writes go on", async || writer.written.load(Ordering::Relaxed) > moved + 5).await;
-    let acknowledged = writer.end().await;
+    let (acknowledged, _) = writer.end().await;
 
     assert_eq!(bench.rows_on(1).await, acknowledged);
     assert!(bench.rows_on(0).await.is_empty());
@@ -133,7 +133,8 @@ async fn a_move_whose_fence_expired_fences_again() {
         // The release waits for this record.
         sql(&mut late, "begin; select from sharding.moves for update").await;
         eventually("the bucket is fenced", async || fenced().await).await;
-        let behind = add_note(bench.shards(), bucket(7), 1).await.expect("the fence expires before the writer is turned away");
+        // On a busy machine a writer may be turned away before the fence expires.
+        let behind = until(Duration::from_secs(30), "the fence expires", async || add_note(bench.shards(), bucket(7), 1).await).await;
         sql(&mut late, "rollback").await;
         behind
     };

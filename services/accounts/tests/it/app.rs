@@ -21,9 +21,7 @@ pub use magnitude_kit::send;
 pub const PASSWORD: &str = "correct horse";
 
 /// A quick hash: these tests are not about its strength.
-pub const QUICK: Passwords = Passwords { memory_kib: 8, passes: 1, lanes: 1, at_once: 2, queue: 1_000 };
-/// A hash of a second or so, for what must happen while it runs.
-pub const SLOW: Passwords = Passwords { memory_kib: 19_456, passes: 60, lanes: 1, at_once: 1, queue: 0 };
+const QUICK: Passwords = Passwords { memory_kib: 8, passes: 1, lanes: 1, at_once: 2, queue: 1_000 };
 
 /// One instance of the service, and a client of it.
 pub struct Instance {
@@ -43,11 +41,7 @@ pub struct TestApp {
 
 impl TestApp {
     pub async fn new() -> Self {
-        Self::with(QUICK).await
-    }
-
-    pub async fn with(passwords: Passwords) -> Self {
-        Self::start(passwords, None).await
+        Self::start(None).await
     }
 
     /// With a stand-in for media, which answers that an image is this when a user takes it.
@@ -56,12 +50,12 @@ impl TestApp {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
         let url = format!("http://{}", listener.local_addr().expect("it is bound"));
         tokio::spawn(async move { axum::serve(listener, router).await.expect("it serves") });
-        Self::start(QUICK, Some(url)).await
+        Self::start(Some(url)).await
     }
 
-    async fn start(passwords: Passwords, others: Option<String>) -> Self {
+    async fn start(others: Option<String>) -> Self {
         let cluster = TestCluster::shards(2, "accounts", Accounts::migrations).await;
-        let mut settings = settings(&cluster, passwords);
+        let mut settings = settings(&cluster);
         if let Some(url) = others {
             settings.internal.url = url;
         }
@@ -199,7 +193,7 @@ pub fn token_of(body: &Value) -> String {
     body["user"]["token"].as_str().expect("the answer has a token").to_owned()
 }
 
-fn settings(cluster: &TestCluster, passwords: Passwords) -> Settings {
+fn settings(cluster: &TestCluster) -> Settings {
     let (database, shards) = cluster.settings();
     Settings {
         http: HttpSettings::on_free_ports(),
@@ -214,7 +208,7 @@ fn settings(cluster: &TestCluster, passwords: Passwords) -> Settings {
         broker: magnitude_jobs::Settings { nodes: vec![], ..cluster.broker() },
         // Nobody is there: who follows whom is not asked here.
         internal: magnitude_contract::Settings { url: "http://127.0.0.1:9".to_owned(), timeout_ms: 1_000 },
-        passwords,
+        passwords: QUICK,
         session_life: SessionLife { idle_s: 10_000, absolute_s: 100_000 },
         sign_in: SignIn { per_account: Rate::UNLIMITED, per_address: Rate::UNLIMITED },
     }

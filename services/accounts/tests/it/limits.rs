@@ -8,7 +8,8 @@ use serde_json::json;
 
 use crate::app::{Instance, PASSWORD, TestApp, email, send, signed};
 
-const TWO: Rate = Rate { per_second: 1.0, burst: 2.0 };
+/// Two logins fit into the five seconds of one, on a busy machine too.
+const TWO: Rate = Rate { per_second: 0.2, burst: 2.0 };
 
 /// Another instance, with other limits.
 async fn limited(test: &TestApp, change: impl FnOnce(&mut Settings)) -> Instance {
@@ -54,7 +55,8 @@ async fn an_account_is_guessed_at_only_so_often_from_anywhere_and_its_owner_gets
     let refused = login(&strict, &email("ann"), PASSWORD, "10.0.0.3").send().await.unwrap();
 
     assert_eq!(refused.status(), StatusCode::TOO_MANY_REQUESTS);
-    assert_eq!(refused.headers()["retry-after"], "1");
+    let told: u64 = refused.headers()["retry-after"].to_str().unwrap().parse().unwrap();
+    assert!((1..=5).contains(&told), "{told}");
     assert_eq!(refused.text().await.unwrap(), r#"{"errors":{"server":["too many requests, try again later"]}}"#);
     assert_eq!(status(login(&strict, &email("bob"), PASSWORD, "10.0.0.3")).await, StatusCode::OK);
     eventually("she gets in", async || status(login(&strict, &email("ann"), PASSWORD, "10.0.0.3")).await == StatusCode::OK).await;

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use futures_util::future::join_all;
 use magnitude_kit::eventually;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -92,7 +93,7 @@ async fn what_is_asked_for_often_is_kept_and_a_change_ends_it() {
     assert_eq!(test.get(&cold).await.0, StatusCode::SERVICE_UNAVAILABLE);
     let begun = Instant::now();
     eventually("it is no answer after a second", async || test.get(&hot).await.0 == StatusCode::SERVICE_UNAVAILABLE).await;
-    assert!(begun.elapsed() < Duration::from_millis(1_500), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
 }
 
 #[tokio::test]
@@ -135,11 +136,13 @@ async fn what_is_kept_shows_each_viewer_their_own_flags() {
 
     eventually("bob's mark is over, and all that he sees is kept", async || {
         test.cache.heal();
-        for _ in 0..100 {
+        // At once, so that they are often enough on a slow machine too.
+        let looks = (0..60).map(async |_| {
             assert_eq!(favorited(&test.get("/articles").await.1), [false, false]);
             let (_, seen) = send(test.signed(Method::GET, "/articles", &test.bob)).await;
             assert_eq!(favorited(&seen), [false, true], "the newest first");
-        }
+        });
+        join_all(looks).await;
         // Nothing but what is kept can answer now.
         test.cache.freeze();
         let frozen = async || send(test.signed(Method::GET, "/articles", &test.bob)).await;

@@ -95,7 +95,6 @@ async fn a_crash_before_an_article_is_voided_is_made_good() {
     record_voids(&mut write, &keyspaces::voids(old.head.id, version)).await.unwrap();
     write.commit().await.unwrap();
 
-    assert_eq!(test.body(&slug).await, "first");
     eventually("the change shows", async || test.body(&slug).await == "second").await;
 }
 

@@ -62,7 +62,7 @@ async fn recount(test: &TestApp) {
     }
 }
 
-/// Changes rows of a bucket past the service.
+/// Changes rows of a bucket past the service: its readers are not told how far a replica must be for them.
 async fn plant(test: &TestApp, bucket: Bucket, sql: &'static str) {
     let mut write = test.shards().write(bucket).await.unwrap();
     sqlx::raw_sql(sql).execute(&mut *write).await.expect("the test's SQL is right");
@@ -135,6 +135,7 @@ async fn a_mirror_of_what_is_gone_is_retracted() {
     let undo = "delete from favorites_by_user; insert into favorites_by_user select * from kept;
         delete from favoriters; insert into favoriters select * from kept_count";
     plant(&test, bob(&test), undo).await;
+    test.cluster.replayed(1).await;
     assert_eq!(test.list("favorited=bob").await.1, 1);
 
     recount(&test).await;
@@ -157,6 +158,9 @@ async fn answers_that_were_cached_wrong_are_void() {
             [test.list("author=ann").await.1, test.list("").await.1, test.list("tag=a").await.1, test.list("favorited=bob").await.1];
         (favorites, lists, test.list("tag=b").await.0.len())
     };
+    for shard in 0..2 {
+        test.cluster.replayed(shard).await;
+    }
     assert_eq!(counts().await, (Some(0), [9; 4], 0));
 
     recount(&test).await;

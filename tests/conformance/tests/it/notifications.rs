@@ -74,8 +74,7 @@ async fn what_is_marked_is_read_at_once() {
     let user = User::register().await;
     for _ in 0..2 {
         User::register().await.follow(&user).await;
-        told(&user, 1).await;
-        let id = user.api.get("/notifications").await.json["notifications"][0]["id"].clone();
+        let id = told(&user, 1).await.json["notifications"][0]["id"].clone();
         user.api.post("/notifications/read", &json!({"ids": [id]})).await.is_empty();
         let answer = user.api.get("/notifications?limit=1").await;
         assert_eq!((&answer.is(200)["unread"], &answer.json["notifications"][0]["read"]), (&json!(0), &json!(true)));
