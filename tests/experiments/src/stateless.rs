@@ -109,8 +109,7 @@ async fn revoke_one(run: &Run, url: &str, redis: Redis, instances: &[(String, Cl
     if redis == Redis::CutOff {
         outsider::detach(run, &token).await?;
     }
-    let left = Client::new(url)?.send(Method::POST, "/users/logout", Some(&token), None).await;
-    ensure!(left.status == Some(204), "a log-out was answered with {:?}: {}", left.status, left.why);
+    log_out(url, &token).await?;
     let begun = Instant::now();
     if redis == Redis::Flushed {
         run.control(|stack| stack.tell_redis("sessions", "FLUSHALL")).await?;
@@ -124,6 +123,20 @@ async fn revoke_one(run: &Run, url: &str, redis: Redis, instances: &[(String, Cl
     Ok(took)
 }
 
+/// Until it is answered: instances were just replaced. Who asks again after an answer that was lost is signed out already.
+async fn log_out(url: &str, token: &str) -> anyhow::Result<()> {
+    let client = Client::new(url)?;
+    wait::until("a session is ended", PATIENCE, STEP, async || {
+        let left = client.send(Method::POST, "/users/logout", Some(token), None).await;
+        match left.status {
+            Some(204 | 401) => Ok(Some(())),
+            None | Some(500..) => Ok(None),
+            status => anyhow::bail!("a log-out was answered with {status:?}: {}", left.why),
+        }
+    })
+    .await
+}
+
 /// Every instance past the load balancer, with its service.
 fn instances(run: &Run) -> anyhow::Result<Vec<(String, Client)>> {
     let services = run.stack()?.services;
@@ -134,10 +147,11 @@ fn instances(run: &Run) -> anyhow::Result<Vec<(String, Client)>> {
 /// Asks until an instance accepts or refuses the session.
 async fn wait_for(service: &str, client: &Client, token: &str, accepted: bool) -> anyhow::Result<()> {
     let what = if accepted { "a new session is accepted" } else { "a revoked session is refused" };
-    wait::until(what, PATIENCE, STEP, async || Ok((is_accepted(service, client, token).await? == accepted).then_some(()))).await
+    wait::until(what, PATIENCE, STEP, async || Ok((is_accepted(service, client, token).await? == Some(accepted)).then_some(()))).await
 }
 
-async fn is_accepted(service: &str, client: &Client, token: &str) -> anyhow::Result<bool> {
+/// None without an answer about it.
+async fn is_accepted(service: &str, client: &Client, token: &str) -> anyhow::Result<Option<bool>> {
     let (method, path) = match service {
         "accounts" => (Method::GET, "/user"),
         "articles" => (Method::GET, "/articles/feed"),
@@ -148,8 +162,9 @@ async fn is_accepted(service: &str, client: &Client, token: &str) -> anyhow::Res
     };
     let reply = client.send(method, path, Some(token), None).await;
     match reply.status {
-        Some(401) => Ok(false),
-        Some(200 | 404 | 422 | 429) => Ok(true),
+        Some(401) => Ok(Some(false)),
+        Some(200 | 404 | 422 | 429) => Ok(Some(true)),
+        None | Some(500..) => Ok(None),
         status => anyhow::bail!("{service} answered {status:?}: {}", reply.why),
     }
 }
