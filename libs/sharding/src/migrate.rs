@@ -3,7 +3,10 @@ use std::{ops::Range, sync::Arc, time::Duration};
 use anyhow::{Context, bail, ensure};
 use magnitude_database::Node;
 use magnitude_ids::BUCKETS;
-use sqlx::{PgConnection, migrate::Migrator};
+use sqlx::{
+    PgConnection,
+    migrate::{MigrateError, Migrator},
+};
 use tokio::time::{Instant, sleep};
 
 use crate::{Settings, ShardSettings, Shards, error::lost_connection};
@@ -77,7 +80,13 @@ async fn primary<'a>(shards: &'a Shards, index: usize, name: &str) -> anyhow::Re
 async fn apply(connection: &mut PgConnection, name: &str, migrations: &[Migrations]) -> anyhow::Result<()> {
     sqlx::query("create schema if not exists sharding").execute(&mut *connection).await?;
     for Migrations { owner, migrator } in std::iter::once(&own()).chain(migrations) {
-        migrator.run_direct(None, &mut *connection, false).await.with_context(|| format!("the migrations of {owner} on shard {name}"))?;
+        let applied = migrator.run_direct(None, &mut *connection, false).await;
+        if let Err(MigrateError::VersionMissing(version)) = applied {
+            bail!(
+                "the schema of {owner} on shard {name} is at {version}, which a newer release made: start that one, since this one cannot go back"
+            );
+        }
+        applied.with_context(|| format!("the migrations of {owner} on shard {name}"))?;
     }
     tracing::info!(shard = name, "migrated");
     Ok(())
