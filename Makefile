@@ -64,9 +64,15 @@ clean: runner ## End everything and delete its data
 	@$(STACK) clean
 
 .PHONY: doctor
-doctor: toolchain ## Check memory, disk, ports and tools
-	@cargo build --quiet --package magnitude-stack
-	@$(STACK) doctor
+doctor: ## Check memory, disk, ports and tools, for processes (make up) and for containers (docker compose up)
+	@bad=0; \
+	if command -v cargo >/dev/null; then echo 'For make up:' && cargo build --quiet --package magnitude-stack && $(STACK) doctor || bad=1; fi; \
+	if command -v docker >/dev/null; then echo 'For docker compose up:' && deploy/compose/doctor.sh || bad=1; fi; \
+	exit $$bad
+
+.PHONY: render
+render: toolchain ## Fill the configuration of the container wirings from the templates of deploy/
+	@cargo run --quiet --package magnitude-stack -- render
 
 .PHONY: check
 check: ## Format, lints and unit tests
@@ -77,6 +83,18 @@ check: ## Format, lints and unit tests
 .PHONY: test
 test: ## Everything, on a stack of its own (SUITE=package runs one)
 	@deploy/local/test.sh $(SUITE)
+
+.PHONY: test-compose
+test-compose: toolchain ## Test the stack of containers on a Docker engine (installs one from Debian if there is none)
+	@deploy/compose/test.sh
+
+.PHONY: compose-roll
+compose-roll: ## Replace the containers of a service by those of its new image, unnoticed (SERVICE=articles)
+	@deploy/compose/roll.sh $(SERVICE)
+
+.PHONY: images
+images: ## Build the container images of the project (PROGRAMS=target/debug takes the programs from there)
+	@deploy/images/build.sh
 
 .PHONY: test-s3
 test-s3: toolchain ## Test the object store against a real S3 server, Garage (builds it first, for ten minutes)

@@ -18,7 +18,7 @@ pub const EDGE: &str = "edge";
 pub const REFRESH: &str = "edge-refresh";
 
 /// Where Debian's packages put what nginx loads.
-const MODULES: &str = "/usr/lib/nginx/modules";
+pub(crate) const MODULES: &str = "/usr/lib/nginx/modules";
 /// Also here: an ordinary user of every Debian, who owns nothing.
 const USER: &str = "www-data";
 
@@ -86,7 +86,8 @@ impl PointOfPresence {
         })
     }
 
-    fn values(&self) -> [(&'static str, String); 11] {
+    fn values(&self) -> [(&'static str, String); 12] {
+        let file = |name: &str| self.data.join(name).display().to_string();
         [
             ("modules", MODULES.into()),
             ("workers", "1".into()),
@@ -95,7 +96,8 @@ impl PointOfPresence {
             ("operator", self.operator.to_string()),
             ("front", self.front.to_string()),
             ("origin", self.origin.to_string()),
-            ("bind", self.listen.ip().to_string()),
+            ("age", file("age.lua")),
+            ("refresh", file("refresh.conf")),
             ("objects_size", self.limits.objects_size.clone()),
             ("objects_inactive", self.limits.objects_inactive.clone()),
             ("pages_size", self.limits.pages_size.clone()),

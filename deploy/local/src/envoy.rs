@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
+use crate::discovery;
 use crate::edge::EDGE;
 use crate::life::READY_BOUND;
 use crate::process::poll;
@@ -21,16 +22,7 @@ impl Stack {
     pub(crate) fn envoy_program(&self, node: &Node) -> Result<Program> {
         let cwd = self.data(&node.name);
         fs::create_dir_all(&cwd)?;
-        let config = self.render(
-            "envoy/envoy.yaml",
-            &[
-                ("address", &node.address.ip().to_string()),
-                ("port", &self.state.port.number.to_string()),
-                ("edge_port", &self.state.edge_port.context("no port for the edge was chosen: run `stack up`")?.number.to_string()),
-                ("endpoints", &self.endpoints_folder()?.display().to_string()),
-                ("access_log", &self.log_file("access").display().to_string()),
-            ],
-        )?;
+        let config = self.envoy_config(node)?;
         let file = self.folder.join("run/envoy.yaml");
         crate::files::write(&file, config.as_bytes(), 0o644)?;
         let program = self.project.join(".stack/envoy");
@@ -49,6 +41,28 @@ impl Stack {
             "--disable-hot-restart",
         ];
         Ok(Program { path: program, args: args.into_iter().map(str::to_owned).collect(), config, cwd, ..Program::default() })
+    }
+
+    fn envoy_config(&self, node: &Node) -> Result<String> {
+        let address = node.address.ip().to_string();
+        let edge_port = self.state.edge_port.context("no port for the edge was chosen: run `stack up`")?;
+        let mut values = discovery::by_files(&self.endpoints_folder()?.display().to_string());
+        let source = format!("upstream_bind_config: {{ source_address: {{ address: \"{address}\", port_value: 0 }} }}");
+        values.extend(
+            [
+                ("edge_source", source),
+                ("address", address),
+                // Only this machine's own users reach it.
+                ("admin_paths", "# All of it.".to_owned()),
+                ("public_address", "127.0.0.1".to_owned()),
+                ("port", self.state.port.number.to_string()),
+                ("edge_port", edge_port.number.to_string()),
+                ("access_log", self.log_file("access").display().to_string()),
+            ]
+            .map(|(name, value)| (name.to_owned(), value)),
+        );
+        let values: Vec<_> = values.iter().map(|(name, value)| (&**name, &**value)).collect();
+        self.render("envoy/envoy.yaml", &values)
     }
 
     /// Tells Envoy who is there: every recorded instance but `leaving`.

@@ -6,7 +6,7 @@ use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand, ValueEnum};
-use magnitude_stack::{Extent, Finding, Health, Kind, Node, Options, Stack, Weight, examine};
+use magnitude_stack::{Extent, Finding, Health, Kind, Node, Options, Stack, Weight, examine, find_project, render};
 
 #[derive(Parser)]
 #[command(about = "Runs the whole system as processes on this machine")]
@@ -85,6 +85,8 @@ enum Order {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true)]
         arguments: Vec<String>,
     },
+    /// Fill the configuration of the other wirings (`deploy/compose/rendered`) from the templates
+    Render,
     /// Plan or make moves of buckets in every service: plan, move, isolate, status, abort (`reshard help` lists their options)
     Reshard {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true)]
@@ -148,6 +150,10 @@ fn run(order: Order) -> Result<ExitCode> {
         Order::Restore { name } => each(&open()?, &name, Stack::restore)?,
         Order::Jobs { service, arguments } => open()?.jobs(&service, &arguments)?,
         Order::Reshard { arguments } => open()?.reshard(&arguments)?,
+        Order::Render => {
+            let written = render::write(&find_project(Path::new("."))?)?;
+            println!("{} files were not what their templates give; now all are.", written.len());
+        }
         Order::Remove { name } => println!("{} is gone.", open()?.remove(&name)?.name),
         Order::Autoscale => magnitude_stack::autoscale(&folder)?,
         Order::Add { name } => println!("{} is ready.", open()?.add(&name)?.name),

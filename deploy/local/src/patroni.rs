@@ -123,23 +123,25 @@ impl Stack {
     }
 
     fn patroni_config(&self, node: &Node) -> Result<String> {
-        let cluster: Vec<String> = self.cluster_config()?.lines().map(|line| format!("    {line}")).collect();
+        let address = node.address.ip().to_string();
+        let password = |name: &str| anyhow::Ok(format!("password: '{}'", self.secret(name)?));
         self.render(
             "postgres/patroni.yaml",
             &[
-                ("shard", &node.group),
-                ("name", &node.name),
-                ("address", &node.address.ip().to_string()),
+                ("name", &format!("scope: '{}'\nname: '{}'", node.group, node.name)),
+                ("address", &address),
+                ("rest_address", &format!("connect_address: '{address}:8008'")),
+                ("postgres_address", &format!("connect_address: '{address}:5432'")),
                 ("etcd", &self.etcd_hosts()),
-                ("cluster", &cluster.join("\n")),
+                ("cluster", &in_bootstrap(&self.cluster_config()?)),
                 ("data", &self.data(&node.name).display().to_string()),
                 ("bin", &bin(&self.pgdata(node))?.display().to_string()),
                 ("sockets", &sockets(node).display().to_string()),
                 ("replay_delay", &format!("{}ms", self.state.replica_delay_ms)),
-                ("superuser_password", &self.secret(SUPERUSER)?),
-                ("replication_password", &self.secret(REPLICATOR)?),
-                ("rewind_password", &self.secret(REWIND)?),
-                ("patroni_password", &self.secret(PATRONI)?),
+                ("superuser_password", &password(SUPERUSER)?),
+                ("replication_password", &password(REPLICATOR)?),
+                ("rewind_password", &password(REWIND)?),
+                ("patroni_password", &password(PATRONI)?),
             ],
         )
     }
@@ -159,6 +161,11 @@ impl Stack {
         ensure!(venv.join("bin/patroni").exists(), "Patroni is missing: run deploy/local/install.sh");
         Ok(venv)
     }
+}
+
+/// As deep as it stands in the configuration of a node.
+pub(crate) fn in_bootstrap(cluster: &str) -> String {
+    cluster.lines().map(|line| format!("    {line}")).collect::<Vec<_>>().join("\n")
 }
 
 /// Whether this node holds the lock and takes writes.

@@ -37,7 +37,7 @@ impl Stack {
             ("address", node.address.ip().to_string()),
             ("vhost", RABBITMQ.into()),
             ("user", RABBITMQ.into()),
-            ("password", self.secret(RABBITMQ)?),
+            ("password", format!("default_pass = {}", self.secret(RABBITMQ)?)),
             ("cluster", cluster_formation(&self.group(Kind::Broker, "rabbitmq"))),
         ];
         let config = self.render("rabbitmq/rabbitmq.conf", &values.each_ref().map(|(name, value)| (*name, value.as_str())))?;

@@ -15,13 +15,19 @@ impl Stack {
     pub(crate) fn redis_program(&self, node: &Node) -> Result<Program> {
         let data = self.data(&node.name);
         fs::create_dir_all(&data)?;
-        let values = [("address", node.address.ip().to_string()), ("data", data.display().to_string()), ("password", self.secret(REDIS)?)];
+        let password = self.secret(REDIS)?;
+        let values = [
+            ("address", node.address.ip().to_string()),
+            ("data", data.display().to_string()),
+            ("password", format!("requirepass {password}")),
+        ];
         let values = values.each_ref().map(|(name, value)| (*name, value.as_str()));
         let primary = self.copied_by(node);
         let mut config = self.render(&format!("redis/{}.conf", primary.as_ref().map_or(&node.group, |primary| &primary.group)), &values)?;
         if let Some(primary) = primary {
-            let (address, password) = (primary.address.ip().to_string(), self.secret(REDIS)?);
-            config += &self.render("redis/replica.conf", &[("primary", &address), ("password", &password)])?;
+            let address = primary.address.ip().to_string();
+            config +=
+                &self.render("redis/replica.conf", &[("primary", &address), ("primary_password", &format!("masterauth {password}"))])?;
         }
         let file = self.folder.join("run").join(format!("{}.conf", node.name));
         crate::files::write(&file, config.as_bytes(), 0o600)?;

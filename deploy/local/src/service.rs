@@ -32,14 +32,21 @@ const UNLIMITED: f64 = 1_000_000.0;
 struct Settings {
     http: Http,
     database: Database,
-    cache: Redis,
-    sessions: Redis,
     limits: Limits,
-    broker: Broker,
-    internal: Internal,
-    shards: Vec<Shard>,
+    #[serde(flatten)]
+    common: Common,
     #[serde(flatten)]
     media: Option<Media>,
+}
+
+/// What every service has: whom it finds where.
+#[derive(Serialize)]
+pub(crate) struct Common {
+    pub cache: Nodes,
+    pub sessions: Nodes,
+    pub broker: Broker,
+    pub internal: Internal,
+    pub shards: Vec<Shard>,
 }
 
 /// What only the media service has.
@@ -86,16 +93,32 @@ struct Database {
     tls: &'static str,
 }
 
+/// Three times the services' own: here databases, broker and clients share the processors with Redis.
+const REDIS_TIMEOUT_MS: u64 = 150;
+
 #[derive(Serialize)]
-struct Redis {
+pub(crate) struct Nodes {
     nodes: Vec<String>,
+    timeout_ms: u64,
+}
+
+impl From<Vec<String>> for Nodes {
+    fn from(nodes: Vec<String>) -> Self {
+        Self { nodes, timeout_ms: REDIS_TIMEOUT_MS }
+    }
 }
 
 #[derive(Serialize)]
-struct Broker {
+pub(crate) struct Broker {
     nodes: Vec<String>,
     user: &'static str,
     vhost: &'static str,
+}
+
+impl From<Vec<String>> for Broker {
+    fn from(nodes: Vec<String>) -> Self {
+        Self { nodes, user: RABBITMQ, vhost: RABBITMQ }
+    }
 }
 
 #[derive(Serialize)]
@@ -105,14 +128,26 @@ struct Limits {
 }
 
 #[derive(Serialize)]
-struct Internal {
+pub(crate) struct Internal {
     url: String,
 }
 
+impl From<String> for Internal {
+    fn from(url: String) -> Self {
+        Self { url }
+    }
+}
+
 #[derive(Serialize)]
-struct Shard {
+pub(crate) struct Shard {
     name: String,
     nodes: Vec<String>,
+}
+
+impl From<(&str, Vec<String>)> for Shard {
+    fn from((name, nodes): (&str, Vec<String>)) -> Self {
+        Self { name: name.into(), nodes }
+    }
 }
 
 impl Stack {
@@ -249,16 +284,18 @@ impl Stack {
     }
 
     fn service_settings(&self, instance: &str, service: &str, address: IpAddr) -> Result<(PathBuf, String)> {
-        let redis = |name: &str| Redis { nodes: self.group(Kind::Redis, name).iter().map(|node| node.address.to_string()).collect() };
+        let addresses = |nodes: Vec<Node>| -> Vec<String> { nodes.iter().map(|node| node.address.to_string()).collect() };
         let settings = Settings {
             http: Http { public: format!("{address}:8000"), operator: format!("{address}:9000") },
             database: Database { user: service.into(), name: service.into(), tls: "disable" },
-            cache: redis("cache"),
-            sessions: redis("sessions"),
             limits: Limits { instances: self.group(Kind::Service, service).len().max(1), factor: UNLIMITED },
-            broker: Broker { nodes: self.broker_addresses(), user: RABBITMQ, vhost: RABBITMQ },
-            internal: Internal { url: self.internal_url()? },
-            shards: self.topology.shards.iter().map(|shard| self.shard_settings(&shard.name)).collect(),
+            common: Common {
+                cache: addresses(self.group(Kind::Redis, "cache")).into(),
+                sessions: addresses(self.group(Kind::Redis, "sessions")).into(),
+                broker: self.broker_addresses().into(),
+                internal: self.internal_url()?.into(),
+                shards: self.shard_names().map(|shard| (shard, addresses(self.group(Kind::Postgres, shard))).into()).collect(),
+            },
             media: (service == "media").then(|| self.media_settings()),
         };
         let path = self.folder.join("run").join(format!("{instance}.toml"));
@@ -281,9 +318,8 @@ impl Stack {
         }
     }
 
-    fn shard_settings(&self, shard: &str) -> Shard {
-        let nodes = self.nodes().into_iter().filter(|node| node.is_postgres() && node.group == shard);
-        Shard { name: shard.into(), nodes: nodes.map(|node| node.address.to_string()).collect() }
+    fn shard_names(&self) -> impl Iterator<Item = &str> {
+        self.topology.shards.iter().map(|shard| shard.name.as_str())
     }
 }
 
