@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# Builds the project's images for this machine, under the names that docker-compose.yml uses (PROJECT_IMAGES, TAG). The bases come from
+# bases.env; whatever of it is set already wins. PROGRAMS=FOLDER takes the programs from there, such as target/debug, instead of building them
+# for release: quicker where they are built anyway, and larger.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+
+while IFS='=' read -r name image; do
+  case $name in '' | '#'*) ;; *) export "$name=${!name:-$image}" ;; esac
+done <deploy/images/bases.env
+REVISION=$(git rev-parse --short HEAD 2>/dev/null || echo unknown)
+export REVISION PROJECT_IMAGES=${PROJECT_IMAGES:-magnitude} TAG=${TAG:-dev}
+
+rust=(accounts social articles media publish load)
+options=()
+if [ -n "${PROGRAMS:-}" ]; then
+  folder=$(mktemp -d)
+  trap 'rm -rf "$folder"' EXIT
+  mkdir "$folder/programs"
+  for program in accounts social articles media load; do
+    strip --output "$folder/programs/$program" "$PROGRAMS/$program" 2>/dev/null || cp "$PROGRAMS/$program" "$folder/programs"
+  done
+  # In the place of the Dockerfile's stage of that name.
+  for target in "${rust[@]}"; do options+=(--set "$target.contexts.build=$folder"); done
+fi
+docker buildx bake --file deploy/images/docker-bake.hcl --load --set '*.platform=' "${options[@]}" "$@"

@@ -1,0 +1,63 @@
+# Every image of the project, for both kinds of processor:
+#   docker buildx bake --file deploy/images/docker-bake.hcl --push
+# The other kind is built by a builder that has one, or under emulation: nothing in the Dockerfiles is of one kind. The bases and the place of the
+# images are variables; build.sh sets them from bases.env.
+variable "PROJECT_IMAGES" { default = "magnitude" }
+variable "TAG" { default = "dev" }
+variable "REVISION" { default = "unknown" }
+variable "DEBIAN_IMAGE" { default = "debian:trixie-slim" }
+variable "RUST_IMAGE" { default = "rust:1.95-trixie" }
+variable "NODE_IMAGE" { default = "node:22-trixie-slim" }
+variable "RUNTIME_IMAGE" { default = "gcr.io/distroless/cc-debian13:nonroot" }
+
+group "default" { targets = ["services", "publish", "load", "postgres", "edge"] }
+
+target "every" { platforms = ["linux/amd64", "linux/arm64"] }
+
+target "rust" {
+  inherits   = ["every"]
+  context    = "."
+  dockerfile = "deploy/images/Dockerfile"
+  args = {
+    RUST_IMAGE    = RUST_IMAGE
+    NODE_IMAGE    = NODE_IMAGE
+    RUNTIME_IMAGE = RUNTIME_IMAGE
+    VERSION       = TAG
+    REVISION      = REVISION
+  }
+}
+
+target "services" {
+  inherits = ["rust"]
+  name     = service
+  matrix   = { service = ["accounts", "social", "articles", "media"] }
+  target   = "service"
+  args     = { SERVICE = service }
+  tags     = ["${PROJECT_IMAGES}/${service}:${TAG}"]
+}
+
+target "publish" {
+  inherits = ["rust"]
+  target   = "publish"
+  tags     = ["${PROJECT_IMAGES}/publish:${TAG}"]
+}
+
+target "load" {
+  inherits = ["rust"]
+  target   = "load"
+  tags     = ["${PROJECT_IMAGES}/load:${TAG}"]
+}
+
+target "postgres" {
+  inherits = ["every"]
+  context  = "deploy/postgres"
+  args     = { DEBIAN_IMAGE = DEBIAN_IMAGE }
+  tags     = ["${PROJECT_IMAGES}/postgres:${TAG}"]
+}
+
+target "edge" {
+  inherits = ["every"]
+  context  = "deploy/edge"
+  args     = { DEBIAN_IMAGE = DEBIAN_IMAGE }
+  tags     = ["${PROJECT_IMAGES}/edge:${TAG}"]
+}
