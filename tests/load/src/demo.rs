@@ -1,8 +1,9 @@
 //! Something to read and to click on, for a stack that holds nothing yet.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, fs, path::PathBuf};
 
 use anyhow::Context;
+use clap::Args;
 use futures_util::future::try_join_all;
 use reqwest::Client;
 use serde::Deserialize;
@@ -12,6 +13,32 @@ use crate::{
     client::{self, text},
     stack::Stack,
 };
+
+/// Where to publish; by default in the stack that `make up` started.
+#[derive(Debug, Args)]
+pub struct Options {
+    /// The load balancer, `http://host:port`
+    #[arg(long, requires = "password_file")]
+    url: Option<String>,
+    /// The file with the password of the people
+    #[arg(long, requires = "url")]
+    password_file: Option<PathBuf>,
+    /// 0 publishes nothing
+    #[arg(long, default_value_t = 1)]
+    seed: u8,
+}
+
+impl Options {
+    /// The load balancer, and the password.
+    fn place(&self) -> anyhow::Result<(String, String)> {
+        let (Some(url), Some(file)) = (&self.url, &self.password_file) else {
+            let stack = Stack::load()?;
+            return Ok((stack.url, stack.demo_password));
+        };
+        let password = fs::read_to_string(file).with_context(|| format!("{} cannot be read", file.display()))?;
+        Ok((url.clone(), password.trim().to_owned()))
+    }
+}
 
 /// The one of the people as whom a newcomer signs in.
 const READER: &str = "reader";
@@ -59,9 +86,13 @@ struct Favorites {
 }
 
 /// Publishes the demo unless the stack holds articles, and says as whom to sign in.
-pub async fn run(stack: &Stack) -> anyhow::Result<()> {
+pub async fn run(options: &Options) -> anyhow::Result<()> {
+    if options.seed == 0 {
+        return Ok(());
+    }
     let demo = Demo::read()?;
-    let api = Api { http: client::http()?, url: format!("{}/api", stack.url), password: &stack.demo_password };
+    let (url, password) = options.place()?;
+    let api = Api { http: client::http()?, url: format!("{url}/api"), password: &password };
     if api.articles("").await? == 0 {
         demo.publish(&api).await.context("the demo is not complete; `make clean` and `SEED=0 make up` do without it")?;
         println!("\n{} people wrote {} articles to read.", demo.people.len(), demo.articles.len());

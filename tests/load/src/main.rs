@@ -22,7 +22,7 @@ enum What {
     /// Fill the databases through the public API.
     Fill(fill::Fill),
     /// Give an empty stack something to read.
-    Demo,
+    Demo(demo::Options),
     /// Read through Envoy and count what failed.
     Reads(reads::Reads),
     /// Measure one instance of articles against constant answers.
@@ -32,13 +32,13 @@ enum What {
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let command = Command::parse();
-    let stack = stack::Stack::load()?;
+    let stack = stack::Stack::load;
     let work = async {
         match command.what {
-            What::Fill(fill) => fill.run(&stack).await,
-            What::Demo => demo::run(&stack).await,
-            What::Reads(reads) => reads.run(&stack).await,
-            What::Bench(bench) => bench.run(&stack).await,
+            What::Fill(fill) => fill.run(&stack()?).await,
+            What::Demo(options) => demo::run(&options).await,
+            What::Reads(reads) => reads.run(&stack()?).await,
+            What::Bench(bench) => bench.run(&stack()?).await,
         }
     };
     let limit = Duration::from_secs(command.minutes * 60);

@@ -12,6 +12,9 @@ use serde::Deserialize;
 
 #[derive(Debug, Deserialize)]
 pub struct Stack {
+    /// Its nodes have addresses of this machine's container networks.
+    #[serde(default)]
+    pub containers: bool,
     /// The load balancer, `http://host:port`.
     pub url: String,
     /// What stands before the points of presence, if there are any.
@@ -89,8 +92,10 @@ impl Stack {
         for url in self.articles().iter().chain([&self.url]) {
             let parsed = reqwest::Url::parse(url).with_context(|| format!("{url} is not an address"))?;
             let host = parsed.host_str().unwrap_or("");
-            let loopback = host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
-            ensure!(loopback, "{url} is not on this machine");
+            let address = host.parse::<IpAddr>();
+            let loopback = host == "localhost" || address.as_ref().is_ok_and(IpAddr::is_loopback);
+            let container = self.containers && matches!(address, Ok(IpAddr::V4(ip)) if ip.is_private());
+            ensure!(loopback || container, "{url} is not on this machine");
         }
         Ok(())
     }

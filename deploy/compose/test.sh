@@ -1,0 +1,71 @@
+#!/usr/bin/env bash
+# Proves the stack of containers on a real Docker engine, in a project of its own beside a running one: builds the images, starts everything,
+# runs the black-box suite and the browser through the published ports, scales, kills and replaces containers under load, ends everything and
+# starts it again on the same volumes. Where no image registry answers, the bases are made from Debian's packages first
+# (deploy/images/offline). PROGRAMS=target/debug builds the images from programs that are there already.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+
+state=$PWD/.stack-compose
+experiment=target/debug/experiment
+
+say() { printf '\n== %s\n' "$*"; }
+free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
+described() { sed -n "s|^ *\"$1\": \"\([^\"]*\)\".*|\1|p" "$MAGNITUDE_TEST_STACK"; }
+# As people write it, and as pages are told.
+address() { described "$1" | sed 's|//127.0.0.1:|//localhost:|'; }
+
+end() {
+  local code=$?
+  if [ "$code" -ne 0 ]; then
+    mkdir -p "$state/failed"
+    docker compose ps --all >"$state/failed/containers" 2>&1 || :
+    docker compose logs --no-color >"$state/failed/logs" 2>&1 || :
+    echo "What the containers were and said is in $state/failed." >&2
+  fi
+  docker compose down --volumes --timeout 5 >/dev/null 2>&1 || code=1
+  exit "$code"
+}
+
+main() {
+  deploy/local/install.sh tests
+  export PATH=$PATH:$PWD/.stack/venv/bin
+  deploy/images/offline/engine.sh
+  # shellcheck source=../images/bases.env
+  source deploy/images/bases.env
+  if ! timeout 30 docker pull --quiet "$DEBIAN_IMAGE" >/dev/null 2>&1; then
+    say 'No image registry answers: the bases are made from Debian'\''s packages'
+    deploy/images/offline/build.sh
+  fi
+  cargo build --workspace --all-targets
+  say 'The images'
+  deploy/images/build.sh
+  trap end EXIT
+  trap 'exit 130' INT TERM
+  docker compose down --volumes >/dev/null 2>&1 || :
+
+  say 'From nothing until all is ready'
+  time docker compose up --detach --wait --no-build
+  "$experiment" describe "$MAGNITUDE_TEST_STACK"
+  say 'The black-box suite'
+  cargo test --package magnitude-conformance
+  say 'The browser'
+  (cd tests/browser && npm ci --no-progress --loglevel=error \
+    && WEB_URL=$(address url) EDGE_URL=$(address edge_url) DEMO_PASSWORD=$(described demo_password) node --test test/demo.test.mjs test/journey.test.mjs)
+  say 'Containers come, go and die'
+  "$experiment" containers --short
+  say 'Once more on the same volumes'
+  docker compose down
+  time docker compose up --detach --wait --no-build
+  "$experiment" describe "$MAGNITUDE_TEST_STACK"
+  (cd tests/browser && WEB_URL=$(address url) EDGE_URL=$(address edge_url) DEMO_PASSWORD=$(described demo_password) node --test test/demo.test.mjs)
+}
+
+# Of its own, so that a stack of the user's is not touched; and no limit: every client has one address here.
+export COMPOSE_PROJECT_NAME=magnitude-test LIMITS_FACTOR=1000000 TAG=${TAG:-test}
+export EDGE_SUBNET=10.119.82.0/24 EDGE_RANGE=10.119.82.128/25 BALANCER_ADDRESS=10.119.82.2
+export MAGNITUDE_TEST_STACK=$state/test.json STACK_DIR=$state
+PORT=$(free_port) EDGE_PORT=$(free_port)
+export PORT EDGE_PORT
+mkdir -p "$state"
+main
