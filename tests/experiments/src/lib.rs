@@ -4,6 +4,7 @@ pub mod cache_loss;
 pub mod celebrity;
 pub mod check;
 pub mod claims;
+pub mod containers;
 mod crash;
 mod crowd;
 pub mod databases;

@@ -1,11 +1,11 @@
 //! `experiment`: breaks the running stack on purpose and measures what its clients notice.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clap::{Parser, Subcommand};
 use magnitude_experiments::{
-    cache_loss, celebrity, claims, edge, failover, fan_out, footprint, jobs, replica, reshard_crash, resharding, run::Options, staleness,
-    stampede, stateless,
+    cache_loss, celebrity, claims, containers, edge, failover, fan_out, footprint, jobs, replica, reshard_crash, resharding, run::Options,
+    staleness, stampede, stateless,
 };
 
 #[derive(Parser)]
@@ -47,6 +47,12 @@ enum Claim {
     Burst(Options),
     /// Points of presence miss, hit, expire, are refreshed, and lose their origin and each other
     Edge(Options),
+    /// Containers are scaled, killed and replaced: needs a stack of `docker compose`, as `make test-compose` starts it
+    Containers(Options),
+    /// What a stack of `docker compose` takes of the machine: deletes its data
+    ContainersFootprint(Options),
+    /// Tell the suites where everything of a stack of `docker compose` is
+    Describe { file: PathBuf },
     /// What the stack takes of the machine
     Footprint(Options),
     /// The command that moves buckets is killed at every step
@@ -75,6 +81,9 @@ async fn main() -> anyhow::Result<()> {
         Claim::FanOut(options) => fan_out::run(&options).await,
         Claim::Burst(options) => fan_out::burst::run(&options).await,
         Claim::Edge(options) => edge::run(&options).await,
+        Claim::Containers(options) => containers::run(&options).await,
+        Claim::ContainersFootprint(options) => containers::footprint::run(&options).await,
+        Claim::Describe { file } => containers::describe_to(&file).await,
         Claim::Footprint(options) => footprint::run(&options).await,
         Claim::ReshardCrash(options) => reshard_crash::run(&options).await,
     }
