@@ -29,6 +29,12 @@ give() {
 
 secret() { cat "$all/$1"; }
 
+# Said before a container is ended for want of it, which looks like a failure of its own.
+available=$(sed -n 's/^MemAvailable: *\([0-9]*\) kB/\1/p' /proc/meminfo)
+if [ ! -e "$all/complete" ] && [ "$((available / 1024))" -lt "$MEMORY_MIB" ]; then
+  die "$((available / 1024)) MiB of memory are free, and the stack takes $MEMORY_MIB: close something, or give Docker more (MEMORY_MIB=0 starts all the same)."
+fi
+
 # Data without its passwords cannot be opened with new ones. etcd is the first that keeps any.
 if [ ! -e "$all/complete" ] && [ -e /volumes/etcd/member ]; then
   die 'the volume with the secrets is gone, but the data is there: bring back the volume "secrets", or delete the data too with `docker compose down --volumes`.'

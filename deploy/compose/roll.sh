@@ -33,6 +33,8 @@ service=${1:-}
 mapfile -t old < <(docker compose ps --quiet "$service")
 [ "${#old[@]}" -gt 0 ] || die "no container of $service runs: docker compose up --detach"
 
+# The databases first: what runs goes on with a schema that is ahead of it.
+if docker compose config --services | grep -qx "${service%-worker}-migrate"; then docker compose run --rm --no-deps "${service%-worker}-migrate"; fi
 more=(up --detach --no-build --no-deps --no-recreate --wait)
 say "Starting ${#old[@]} new containers of $service beside the old ones ..."
 docker compose "${more[@]}" --scale "$service=$((2 * ${#old[@]}))" "$service"

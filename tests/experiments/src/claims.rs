@@ -15,6 +15,11 @@ const CLAIMS: Place = Place { begin: "<!-- claims: written by `make claims` from
 const FOOTPRINT: Place =
     Place { begin: "<!-- footprint: written by `make claims` from reports/footprint.json -->\n", end: "<!-- end of footprint -->\n" };
 
+const CONTAINERS: Place = Place {
+    begin: "<!-- containers: written by `make claims` from reports/containers-footprint.json -->\n",
+    end: "<!-- end of containers -->\n",
+};
+
 #[derive(Deserialize)]
 struct Report {
     claim: String,
@@ -46,7 +51,8 @@ pub fn write(root: &Path) -> anyhow::Result<bool> {
 
 fn filled(page: &str, reports: &Path) -> anyhow::Result<String> {
     let page = CLAIMS.fill(page, &table(reports)?)?;
-    FOOTPRINT.fill(&page, &footprint(&reports.join("footprint.json"))?)
+    let page = FOOTPRINT.fill(&page, &footprint(&reports.join("footprint.json"))?)?;
+    CONTAINERS.fill(&page, &footprint(&reports.join("containers-footprint.json"))?)
 }
 
 impl Place {

@@ -1,6 +1,7 @@
 //! The runner as a library, on a stack of its own without services. One test, because a stack takes seconds to start; each step
 //! leaves the stack as it found it.
 
+mod agree;
 mod broker;
 mod copies;
 mod crash;

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, process::Stdio};
 
 use anyhow::{Context, ensure};
 use serde::Deserialize;
-use tokio::process::Command;
+use tokio::{io::AsyncWriteExt, process::Command};
 
 /// A container of the project, running or not.
 #[derive(Clone, Debug)]
@@ -14,6 +14,7 @@ pub struct Container {
     pub name: String,
     pub service: String,
     pub image: String,
+    pub image_id: String,
     pub running: bool,
     pub healthy: bool,
     /// By the network's name in the Compose files.
@@ -34,6 +35,7 @@ impl Container {
 struct Inspected {
     id: String,
     name: String,
+    image: String,
     state: State,
     config: Config,
     network_settings: Networks,
@@ -82,6 +84,7 @@ impl Inspected {
             name: self.name.trim_start_matches('/').to_owned(),
             service: self.config.labels.get(SERVICE).cloned().unwrap_or_default(),
             image: self.config.image,
+            image_id: self.image,
             running: self.state.running,
             // One without a check is well while it runs.
             healthy: self.state.running && self.state.health.is_none_or(|health| health.status == "healthy"),
@@ -129,6 +132,16 @@ pub async fn project() -> anyhow::Result<String> {
 /// What a published port is on this machine.
 pub async fn published(service: &str, port: &str) -> anyhow::Result<String> {
     Ok(compose(&["port", service, port]).await?.trim().to_owned())
+}
+
+/// Builds an image of this name from the text of a Dockerfile without any files.
+pub async fn build(image: &str, dockerfile: &str) -> anyhow::Result<()> {
+    let mut build = Command::new("docker");
+    build.args(["build", "--quiet", "--tag", image, "-"]).stdin(Stdio::piped()).stdout(Stdio::null()).kill_on_drop(true);
+    let mut build = build.spawn()?;
+    build.stdin.take().context("it was piped")?.write_all(dockerfile.as_bytes()).await?;
+    ensure!(build.wait().await?.success(), "{image} was not built");
+    Ok(())
 }
 
 pub async fn compose(arguments: &[&str]) -> anyhow::Result<String> {

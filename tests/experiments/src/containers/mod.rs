@@ -7,7 +7,7 @@ pub mod footprint;
 
 use std::{path::Path, time::Duration};
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use magnitude_load::report::Figure;
 use tokio::time::Instant;
 
@@ -24,6 +24,7 @@ const TITLE: &str = "containers are scaled, killed and replaced by a new image, 
 
 /// For what takes an engine and two cores their time.
 const PATIENCE: Duration = Duration::from_mins(2);
+const ROLLED: &str = "articles";
 /// What the claim allows the load balancer to see a new instance in.
 const SEEN: f64 = 5.0;
 /// A primary's container: as a node of the local stack.
@@ -94,13 +95,20 @@ async fn kill_services(run: &Run, load: &Load) -> anyhow::Result<()> {
 
 /// Every instance of a service is replaced by one of another image, as `make compose-roll` does it.
 async fn roll(run: &Run, load: &Load) -> anyhow::Result<Window> {
+    let before = compose::of(ROLLED).await?;
+    let image = before.first().context("articles has no container")?.image.clone();
+    // Another image of the same programs.
+    compose::build(&image, &format!("FROM {image}\nLABEL rolled=\"{}\"\n", uuid::Uuid::new_v4())).await?;
     let from = load.history().now();
     run.fault("articles is rolled");
-    let mut roll = tokio::process::Command::new("deploy/compose/roll.sh");
-    let output = roll.arg("articles").kill_on_drop(true).output().await.context("roll.sh")?;
+    let mut order = tokio::process::Command::new("deploy/compose/roll.sh");
+    let output = order.arg(ROLLED).kill_on_drop(true).output().await.context("roll.sh")?;
     let said = String::from_utf8_lossy(&output.stderr);
-    anyhow::ensure!(output.status.success(), "roll.sh failed: {said}");
+    ensure!(output.status.success(), "roll.sh failed: {said}");
     load.pass(Duration::from_secs(2)).await;
+    let after = compose::of(ROLLED).await?;
+    let replaced = after.iter().all(|new| new.image_id != before[0].image_id);
+    ensure!(after.len() == before.len() && replaced, "not all are of the new image: {after:?}");
     Ok(Window { from, to: load.history().now() })
 }
 
