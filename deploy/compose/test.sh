@@ -15,6 +15,9 @@ described() { sed -n "s|^ *\"$1\": \"\([^\"]*\)\".*|\1|p" "$MAGNITUDE_TEST_STACK
 # As people write it, and as pages are told.
 address() { described "$1" | sed 's|//127.0.0.1:|//localhost:|'; }
 
+# Asked for an image of which no stand-in has the name.
+registry_answers() { timeout 30 docker pull --quiet hello-world:latest >/dev/null 2>&1; }
+
 end() {
   local code=$?
   if [ "$code" -ne 0 ]; then
@@ -31,12 +34,13 @@ main() {
   deploy/local/install.sh tests
   export PATH=$PATH:$PWD/.stack/venv/bin
   deploy/images/offline/engine.sh
-  # shellcheck source=../images/bases.env
-  source deploy/images/bases.env
-  if ! timeout 30 docker pull --quiet "$DEBIAN_IMAGE" >/dev/null 2>&1; then
+  if ! registry_answers; then
     say 'No image registry answers: the bases are made from Debian'\''s packages'
+    export OFFLINE=1
     deploy/images/offline/build.sh
   fi
+  # shellcheck source=../images/bases.sh
+  source deploy/images/bases.sh
   cargo build --workspace --all-targets
   say 'The images'
   deploy/images/build.sh
@@ -44,6 +48,8 @@ main() {
   trap 'exit 130' INT TERM
   docker compose down --volumes >/dev/null 2>&1 || :
 
+  say 'What a start says that cannot succeed'
+  deploy/compose/refusals.sh
   say 'From nothing until all is ready'
   time docker compose up --detach --wait --no-build
   "$experiment" describe "$MAGNITUDE_TEST_STACK"

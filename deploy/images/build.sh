@@ -5,9 +5,8 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
-while IFS='=' read -r name image; do
-  case $name in '' | '#'*) ;; *) export "$name=${!name:-$image}" ;; esac
-done <deploy/images/bases.env
+# shellcheck source=bases.sh
+source deploy/images/bases.sh
 REVISION=$(git rev-parse --short HEAD 2>/dev/null || echo unknown)
 export REVISION PROJECT_IMAGES=${PROJECT_IMAGES:-magnitude} TAG=${TAG:-dev}
 

@@ -11,7 +11,8 @@ while IFS= read -r line; do
     *_IMAGE=*)
       image=${line#*=}
       image=${image%@*}
-      digest=$(docker buildx imagetools inspect --format '{{.Manifest.Digest}}' "$image") || { echo "pin.sh: no registry tells of $image." >&2; exit 1; }
+      digest=$(docker buildx imagetools inspect "$image" | sed -n 's/^Digest: *//p') || :
+      [ -n "$digest" ] || { echo "pin.sh: no registry tells of $image." >&2; exit 1; }
       line=${line%%=*}=$image@$digest
       ;;
   esac

@@ -8,8 +8,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../../.."
 cache=${IMAGES_CACHE:-/var/cache/magnitude}
 here=deploy/images/offline
 garage_version=2.5.0
-# shellcheck source=../bases.env
-source deploy/images/bases.env
+# shellcheck source=../bases.sh
+OFFLINE=1 source deploy/images/bases.sh
 
 say() { printf '%s\n' "$*"; }
 die() { printf 'build.sh: %s\n' "$*" >&2; exit 1; }
