@@ -2,7 +2,7 @@
 
 use magnitude_chassis::{HttpSettings, Roles, Running, Service, TelemetrySettings};
 use magnitude_contract::media::MediaClient;
-use magnitude_kit::{Folder, TestCluster, eventually_within};
+use magnitude_kit::{Folder, TestCluster, eventually, eventually_within};
 use magnitude_limit::Rate;
 use magnitude_media::{
     App, Media, Settings,
@@ -109,7 +109,7 @@ impl TestApp {
     /// Waits until nothing that was uploaded is left, but what was made of it.
     pub async fn leaves_nothing_staged(&self) {
         let staged = async || !self.files().iter().any(|file| file.starts_with("staging") || file.contains('#'));
-        eventually_within(std::time::Duration::from_secs(10), "nothing is left", staged).await;
+        eventually("nothing is left", staged).await;
     }
 
     /// All files of the store.

@@ -192,9 +192,12 @@ async fn what_is_old_goes_and_its_count_with_it() {
     sqlx::raw_sql(age).execute(&mut primary).await.expect("the SQL is right");
 
     let shard = shards.shard_of(app.ann.id().bucket()).expect("a shard has it");
-    assert_eq!(notifications::trim(shards, &shard, 90).await.expect("the SQL is right"), 1);
+    let trimmed = notifications::trim(shards, &shard, 90).await.expect("the SQL is right");
 
-    assert_eq!((app.unread(&app.ann).await, app.unread(&app.carol).await), (0, 1));
+    // The service does the same at its start, and may be quicker.
+    assert!(trimmed <= 1, "{trimmed}");
+    eventually("what is old is gone", async || app.unread(&app.ann).await == 0).await;
+    assert_eq!(app.unread(&app.carol).await, 1);
     assert!(app.brief(&app.ann).await.is_empty());
     let actors: i64 =
         sqlx::query_scalar("select count(*) from notification_actors").fetch_one(&mut primary).await.expect("the SQL is right");

@@ -4,7 +4,7 @@ use magnitude_edge::{Answer, Origin, Point, Thing, ask, hash};
 use magnitude_kit::{eventually_within, until};
 
 /// Longer than the manager of the caches sleeps.
-const BOUND: Duration = Duration::from_secs(30);
+const BOUND: Duration = Duration::from_mins(1);
 
 pub struct Scene {
     pub origin: Origin,
