@@ -1,10 +1,14 @@
 //! Faults on purpose, and more nodes.
 
+use std::time::Duration;
+
 use anyhow::{Context, Result, ensure};
 use rustix::process::Signal;
 
 use crate::edge::EDGE;
 use crate::fault;
+use crate::life::Health;
+use crate::process::poll;
 use crate::stack::Stack;
 use crate::topology::{Kind, Node};
 use crate::up::{Extent, Report};
@@ -111,6 +115,19 @@ impl Stack {
         crate::place::remove(&self.data(&node.name))?;
         self.write_description()?;
         Ok(node)
+    }
+
+    /// Waits, so long at most, until no worker is on its way out: the autoscaler may be taking one away, which is no fault of it.
+    pub fn wait_for_leaving(&self, bound: Duration) -> Result<()> {
+        let mut asked = Ok(());
+        poll(bound, || match Self::open(&self.folder) {
+            Ok(now) => now.nodes().iter().all(|node| node.kind != Kind::Worker || now.health(node) == Health::Ready),
+            Err(error) => {
+                asked = Err(error);
+                true
+            }
+        });
+        asked
     }
 
     /// Whether nodes of this group come and go without data.

@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand, ValueEnum};
@@ -100,6 +101,9 @@ enum Only {
     Everything,
 }
 
+/// A worker that is told to leave ends its jobs first.
+const LEAVING: Duration = Duration::from_secs(30);
+
 fn main() -> ExitCode {
     match run(Args::parse().command) {
         Ok(code) => code,
@@ -132,6 +136,8 @@ fn run(order: Order) -> Result<ExitCode> {
         Order::Doctor => return doctor(&folder),
         Order::Heal => {
             open()?.heal()?;
+            let healed = open()?;
+            healed.wait_for_leaving(LEAVING)?;
             return Ok(status(&open()?));
         }
         Order::Restart { name } => each(&open()?, &name, Stack::restart)?,
