@@ -10,7 +10,7 @@ variable "RUST_IMAGE" { default = "rust:1.95-trixie" }
 variable "NODE_IMAGE" { default = "node:22-trixie-slim" }
 variable "RUNTIME_IMAGE" { default = "gcr.io/distroless/cc-debian13:nonroot" }
 
-group "default" { targets = ["services", "publish", "load", "postgres", "edge"] }
+group "default" { targets = ["services", "once", "debian"] }
 
 target "every" { platforms = ["linux/amd64", "linux/arm64"] }
 
@@ -36,28 +36,19 @@ target "services" {
   tags     = ["${PROJECT_IMAGES}/${service}:${TAG}"]
 }
 
-target "publish" {
+target "once" {
   inherits = ["rust"]
-  target   = "publish"
-  tags     = ["${PROJECT_IMAGES}/publish:${TAG}"]
+  name     = once
+  matrix   = { once = ["publish", "load"] }
+  target   = once
+  tags     = ["${PROJECT_IMAGES}/${once}:${TAG}"]
 }
 
-target "load" {
-  inherits = ["rust"]
-  target   = "load"
-  tags     = ["${PROJECT_IMAGES}/load:${TAG}"]
-}
-
-target "postgres" {
+target "debian" {
   inherits = ["every"]
-  context  = "deploy/postgres"
+  name     = part
+  matrix   = { part = ["postgres", "edge"] }
+  context  = "deploy/${part}"
   args     = { DEBIAN_IMAGE = DEBIAN_IMAGE }
-  tags     = ["${PROJECT_IMAGES}/postgres:${TAG}"]
-}
-
-target "edge" {
-  inherits = ["every"]
-  context  = "deploy/edge"
-  args     = { DEBIAN_IMAGE = DEBIAN_IMAGE }
-  tags     = ["${PROJECT_IMAGES}/edge:${TAG}"]
+  tags     = ["${PROJECT_IMAGES}/${part}:${TAG}"]
 }

@@ -11,6 +11,9 @@ garage_version=2.5.0
 # shellcheck source=../bases.sh
 OFFLINE=1 source deploy/images/bases.sh
 
+# shellcheck source=mirror.sh
+source "$here/mirror.sh"
+
 say() { printf '%s\n' "$*"; }
 die() { printf 'build.sh: %s\n' "$*" >&2; exit 1; }
 is_there() { docker image inspect "$1" >/dev/null 2>&1; }
@@ -28,9 +31,9 @@ alone() {
 # Debian itself, small: what `debian:trixie-slim` holds.
 debian() {
   local root=$work/debian mirror
-  mirror=$(cat /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null | grep -o -m 1 'http://[^ ]*/debian\b' || :)
+  mirror=$(debian_mirror)
   say 'Making Debian 13 (a minute) ...'
-  debootstrap --variant=minbase trixie "$root" ${mirror:+"$mirror"} >"$work/debootstrap.log" 2>&1 || { tail -n 20 "$work/debootstrap.log" >&2; die 'debootstrap failed.'; }
+  debootstrap --variant=minbase trixie "$root" "$mirror" >"$work/debootstrap.log" 2>&1 || { tail -n 20 "$work/debootstrap.log" >&2; die 'debootstrap failed.'; }
   rm -rf "$root"/var/cache/apt/archives/*.deb "$root"/var/lib/apt/lists/* "$root"/usr/share/{doc,man,locale}/*
   tar --directory "$root" --create . | docker import --change 'CMD ["bash"]' - "$DEBIAN_IMAGE" >/dev/null
 }

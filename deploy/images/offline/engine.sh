@@ -3,6 +3,9 @@
 # the health checks here, and has no Compose of version 2), and starts the engine if nobody else does. Needs root.
 set -euo pipefail
 
+# shellcheck source=mirror.sh
+source "$(dirname "${BASH_SOURCE[0]}")/mirror.sh"
+
 say() { printf '%s\n' "$*"; }
 die() { printf 'engine.sh: %s\n' "$*" >&2; exit 1; }
 answers() { docker info >/dev/null 2>&1; }
@@ -11,10 +14,10 @@ has_plugins() { docker compose version >/dev/null 2>&1 && docker buildx version 
 install_engine() {
   [ "$(id -u)" -eq 0 ] || die 'no Docker engine is installed: install one, or run this as root.'
   local keyring=/usr/share/keyrings/debian-archive-keyring.gpg mirror from=()
-  mirror=$(cat /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null | grep -o -m 1 'http://[^ ]*/debian\b' || :)
+  mirror=$(debian_mirror)
   # Only for these packages: everything else stays with the machine's own release.
   if ! grep -qs trixie /etc/os-release; then
-    printf 'Types: deb\nURIs: %s\nSuites: trixie\nComponents: main\nSigned-By: %s\n' "${mirror:-http://deb.debian.org/debian}" "$keyring" >/etc/apt/sources.list.d/magnitude-trixie.sources
+    printf 'Types: deb\nURIs: %s\nSuites: trixie\nComponents: main\nSigned-By: %s\n' "$mirror" "$keyring" >/etc/apt/sources.list.d/magnitude-trixie.sources
     printf 'Package: *\nPin: release n=trixie\nPin-Priority: 50\n' >/etc/apt/preferences.d/magnitude-trixie
     from=(docker.io/trixie containerd/trixie docker-cli/trixie docker-compose/trixie docker-buildx/trixie debootstrap)
   else
