@@ -5,15 +5,13 @@
 # (deploy/images/offline). PROGRAMS=target/debug builds the images from programs that are there already.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+source deploy/local/described.sh
 
 state=$PWD/.stack-compose
 experiment=target/debug/experiment
 
 say() { printf '\n== %s\n' "$*"; }
 free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
-described() { sed -n "s|^ *\"$1\": \"\([^\"]*\)\".*|\1|p" "$MAGNITUDE_TEST_STACK"; }
-# As people write it, and as pages are told.
-address() { described "$1" | sed 's|//127.0.0.1:|//localhost:|'; }
 
 # Asked for an image of which no stand-in has the name.
 registry_answers() { timeout 30 docker pull --quiet hello-world:latest >/dev/null 2>&1; }

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Starts a stack of its own, runs the tests on it, and always ends it. Argument: the one package to test.
 source "$(dirname "${BASH_SOURCE[0]}")/own-stack.sh"
+source deploy/local/described.sh
 
 suite=${1:-}
 copies=()
@@ -44,11 +45,6 @@ browser() {
   (cd tests/browser && npm ci --no-progress --loglevel=error \
     && WEB_URL=$(address url) EDGE_URL=$(address edge_url) DEMO_PASSWORD=$(described demo_password) EDGE_KILL="$PWD/../../$stack kill edge" EDGE_START="$PWD/../../$stack start edge" npm test --silent)
 }
-
-described() { sed -n "s|^ *\"$1\": \"\([^\"]*\)\".*|\1|p" "$MAGNITUDE_TEST_STACK"; }
-
-# As people write it, and as pages are told.
-address() { described "$1" | sed 's|//127.0.0.1:|//localhost:|'; }
 
 at_once() {
   local number ended
