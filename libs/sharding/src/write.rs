@@ -69,6 +69,7 @@ impl Shards {
                 Err(Error::Database(error)) if not_owned(&error) => hold.on(self, map.generation, Error::BucketUnavailable).await?,
                 // Nothing was written before COMMIT, so a lost connection here is safe to try again.
                 Err(Error::Unavailable) if Instant::now() < deadline => pause().await,
+                Err(Error::InProgress) if id.outlives && Instant::now() < deadline => pause().await,
                 done => return done,
             }
         }

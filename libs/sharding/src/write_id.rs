@@ -7,6 +7,8 @@ pub struct WriteId {
     pub(crate) id: Uuid,
     /// Set for a client's idempotency key: what must be the same when the key is used again.
     pub(crate) fingerprint: Option<[u8; 32]>,
+    /// The same request came before, and who took it died.
+    pub(crate) outlives: bool,
 }
 
 /// The first answer to an idempotent write, as it was stored with its effect.
@@ -19,12 +21,12 @@ pub struct Answer {
 impl WriteId {
     /// For a write that nobody will ask for again.
     pub fn random() -> Self {
-        Self { id: Uuid::new_v4(), fingerprint: None }
+        Self { id: Uuid::new_v4(), fingerprint: None, outlives: false }
     }
 
     /// For a write whose id was told to another bucket beforehand, so that it can be settled from there.
     pub fn with_id(id: Uuid) -> Self {
-        Self { id, fingerprint: None }
+        Self { id, fingerprint: None, outlives: false }
     }
 
     /// For an idempotency key, which counts per owner (user or email) and route.
@@ -37,7 +39,14 @@ impl WriteId {
         }
         let digest: [u8; 32] = hash.finalize().into();
         let id = Uuid::from_slice(&digest[..16]).expect("16 bytes make a UUID");
-        Self { id, fingerprint: Some(Sha256::digest(body).into()) }
+        Self { id, fingerprint: Some(Sha256::digest(body).into()), outlives: false }
+    }
+
+    /// For a request that a load balancer sends once more, since the instance died that had it: what that one left in the database is waited
+    /// for, until the write deadline, instead of [`crate::Error::InProgress`].
+    #[must_use]
+    pub fn outliving(self, outlives: bool) -> Self {
+        Self { outlives, ..self }
     }
 
     pub fn id(&self) -> Uuid {

@@ -8,7 +8,9 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::json;
 
-use crate::own::{Own, eventually, http};
+use crate::own::{Own, eventually, http, http_with};
+
+const KEY: &str = "idempotency-key: 1\r\n";
 
 pub fn a_write_whose_instance_went_away_is_unknown(own: &Own) {
     let instance = Instance::start();
@@ -23,6 +25,43 @@ pub fn a_write_whose_instance_went_away_is_unknown(own: &Own) {
     }
     let answer = http(&own.gateway(), "GET", "/api/articles");
     assert!(answer.starts_with("HTTP/1.1 503") && answer.contains("retry-after: 1"), "{answer}");
+}
+
+/// Its key makes it known, so that it is not done twice.
+pub fn a_write_with_a_key_is_sent_to_another_instance(own: &Own) {
+    let (dying, well) = (Instance::start(), Instance::start_with(Some("HTTP/1.1 201 Created\r\ncontent-length: 0\r\n\r\n")));
+    write_endpoints(own, &[dying.address, well.address]);
+    for instance in [&dying, &well] {
+        eventually("Envoy finds the instance well", || clusters(own).contains(&format!("::{}::health_flags::healthy", instance.address)));
+    }
+
+    for path in ["/api/articles", "/api/articles/a/favorite", "/api/articles/a/comments"] {
+        let before = dying.served.load(Ordering::SeqCst);
+        // Which one is asked first is chance.
+        eventually("the dying one is asked first", || {
+            let answer = http_with(&own.gateway(), "POST", path, KEY);
+            assert!(answer.starts_with("HTTP/1.1 201"), "{path}: {answer}");
+            dying.served.load(Ordering::SeqCst) > before
+        });
+    }
+
+    assert!(well.heads.lock().expect("nobody panicked").contains(&"x-envoy-attempt-count: 2".to_owned()), "it is told");
+    assert!(dying.heads.lock().expect("nobody panicked").contains(&"x-envoy-attempt-count: 1".to_owned()));
+}
+
+pub fn a_write_with_a_key_that_nobody_answers_is_unknown(own: &Own) {
+    let hangs_up = Instance::start();
+    route(own, hangs_up.address);
+    let answer = http_with(&own.gateway(), "POST", "/api/articles", KEY);
+    assert_eq!(hangs_up.served.load(Ordering::SeqCst), 3, "it was sent again");
+    assert!(answer.starts_with("HTTP/1.1 504") && answer.ends_with(r#"{"errors":{"server":["outcome unknown"]}}"#), "{answer}");
+
+    // The second time there is nobody to send it to, which says nothing of the first.
+    let last = Instance::start_last();
+    route(own, last.address);
+    let answer = http_with(&own.gateway(), "POST", "/api/articles", KEY);
+    assert_eq!(last.served.load(Ordering::SeqCst), 1);
+    assert!(answer.starts_with("HTTP/1.1 504") && answer.ends_with(r#"{"errors":{"server":["outcome unknown"]}}"#), "{answer}");
 }
 
 pub fn a_read_that_nobody_answers_can_be_tried_again(own: &Own) {
@@ -113,46 +152,71 @@ fn write_endpoints(own: &Own, instances: &[SocketAddr]) {
 }
 
 /// Says that it is well, and answers everything else with the same (nothing keeps silent), or hangs up after it has read the request.
+#[derive(Clone)]
 pub struct Instance {
     pub address: SocketAddr,
     served: Arc<AtomicUsize>,
     /// The lines of the requests' heads, in lower case.
     pub heads: Arc<Mutex<Vec<String>>>,
+    answer: Option<&'static str>,
+    /// Nobody listens any more by the time that it hangs up.
+    last: bool,
 }
 
 impl Instance {
     fn start() -> Self {
-        Self::start_with(None)
+        Self::listen(None, false)
     }
 
     pub fn start_with(answer: Option<&'static str>) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
-        let (address, served) = (listener.local_addr().expect("is bound"), Arc::new(AtomicUsize::new(0)));
-        let heads = Arc::<Mutex<Vec<String>>>::default();
-        let (count, kept) = (served.clone(), heads.clone());
-        std::thread::spawn(move || {
-            for client in listener.incoming().flatten() {
-                let (count, kept) = (count.clone(), kept.clone());
-                std::thread::spawn(move || serve(client, &count, &kept, answer));
-            }
-        });
-        Self { address, served, heads }
+        Self::listen(answer, false)
     }
-}
 
-fn serve(mut client: TcpStream, count: &AtomicUsize, heads: &Mutex<Vec<String>>, answer: Option<&str>) {
-    let Ok(reading) = client.try_clone() else { return };
-    let mut lines = BufReader::new(reading).lines().map_while(Result::ok);
-    while let Some(request) = lines.next() {
-        let head: Vec<String> = lines.by_ref().take_while(|line| !line.is_empty()).map(|line| line.to_lowercase()).collect();
-        heads.lock().expect("nobody panicked").extend(head);
-        if !request.starts_with("GET /health/") {
-            count.fetch_add(1, Ordering::SeqCst);
+    fn start_last() -> Self {
+        Self::listen(None, true)
+    }
+
+    fn listen(answer: Option<&'static str>, last: bool) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+        let address = listener.local_addr().expect("is bound");
+        let instance = Self { address, served: Arc::default(), heads: Arc::default(), answer, last };
+        let accepting = instance.clone();
+        std::thread::spawn(move || accepting.accept(&listener));
+        instance
+    }
+
+    fn accept(&self, listener: &TcpListener) {
+        for client in listener.incoming().flatten() {
+            if self.last && self.served.load(Ordering::SeqCst) > 0 {
+                return;
+            }
+            let serving = self.clone();
+            std::thread::spawn(move || serving.serve(client));
         }
-        let well = request.starts_with("GET /health/").then_some("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
-        let Some(answer) = well.or(answer) else { return };
-        if client.write_all(answer.as_bytes()).is_err() {
-            return;
+    }
+
+    fn serve(&self, mut client: TcpStream) {
+        let Ok(reading) = client.try_clone() else { return };
+        let mut lines = BufReader::new(reading).lines().map_while(Result::ok);
+        while let Some(request) = lines.next() {
+            let head: Vec<String> = lines.by_ref().take_while(|line| !line.is_empty()).map(|line| line.to_lowercase()).collect();
+            self.heads.lock().expect("nobody panicked").extend(head);
+            let asks_for_health = request.starts_with("GET /health/");
+            if !asks_for_health {
+                self.served.fetch_add(1, Ordering::SeqCst);
+            }
+            let well = asks_for_health.then_some("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
+            let Some(answer) = well.or(self.answer) else { return self.hang_up() };
+            if client.write_all(answer.as_bytes()).is_err() {
+                return;
+            }
+        }
+    }
+
+    /// The first connection after the last request wakes who accepts, and that one closes the port.
+    fn hang_up(&self) {
+        if self.last {
+            eventually("nobody listens", || TcpStream::connect(self.address).is_err());
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What is around every request: bounds inside, one shape of errors and one line of the log outside.
 
+mod again;
 mod answers;
 mod degrade;
 mod guard;
@@ -42,5 +43,6 @@ pub(crate) fn around(router: Router, edge: Edge) -> Router {
     router
         .layer(from_fn(degrade::degrade))
         .layer(from_fn_with_state(edge.clone(), guard::guard))
+        .layer(from_fn_with_state(edge.clone(), again::again))
         .layer(from_fn_with_state(edge, observe::observe))
 }

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use magnitude_kit::eventually;
 use magnitude_sharding::{Answer, Begun, Error, Shards, Write, WriteId};
 
@@ -50,6 +52,23 @@ async fn a_key_in_use_is_told_so_at_once() {
 
     assert!(matches!(second, Err(Error::InProgress)));
     first.rollback().await;
+}
+
+#[tokio::test]
+async fn a_key_of_a_dead_instance_is_waited_for() {
+    let bench = Bench::new().await;
+    let mut first = begin_new(bench.shards(), &key(b"milk")).await;
+    first.keep_answer(201, "done").await.unwrap();
+
+    let again = key(b"milk").outliving(true);
+    let again = bench.shards().begin(bucket(7), &again);
+    tokio::pin!(again);
+    // It asks, and asks again.
+    assert!(tokio::time::timeout(Duration::from_millis(200), &mut again).await.is_err(), "it did not wait");
+    first.commit().await.unwrap();
+
+    let Ok(Begun::Repeated(answer)) = again.await else { panic!("the write was begun twice") };
+    assert_eq!(answer.body, "done");
 }
 
 #[tokio::test]
