@@ -69,7 +69,6 @@ impl Session {
         }
     }
 
-    /// Without an idempotency key, so that an unknown outcome stays unknown.
     pub async fn publish(&mut self) {
         let mut article = Article::new(&format!("{} number {}", self.name, self.articles.len()));
         let body =
