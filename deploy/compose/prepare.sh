@@ -70,4 +70,5 @@ own etcd 2379
 own sessions 6379
 own sessions-replica 6379
 own rabbitmq 5672
-own objects 3900
+# Of Garage, or of the services where they keep the objects themselves.
+own objects "${OBJECTS_OWNER:-3900}"

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Makes a stand-in for every image of bases.env under its own name, for a machine that reaches no image registry but Debian's packages,
 # PyPI and the registry of crates. What is there is left alone, so a second run takes seconds. Needs root and a Docker engine (engine.sh).
-# What took long to make is kept in IMAGES_CACHE (/var/cache/magnitude).
+# What took long to make is kept in IMAGES_CACHE (/var/cache/magnitude). OBJECTS=folder leaves Garage out, which takes longest by far
+# (deploy/compose/folder.yml does without).
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../../.."
 
@@ -69,7 +70,7 @@ stand_in "$RABBITMQ_IMAGE" rabbitmq
 is_there "$ENVOY_IMAGE" || stand_in "$ENVOY_IMAGE" envoy "envoy-program=$(alone .stack/envoy)"
 is_there "$RUST_IMAGE" || stand_in "$RUST_IMAGE" rust "toolchain=$(rustc --print sysroot)"
 is_there "$NODE_IMAGE" || stand_in "$NODE_IMAGE" node "node-program=$(alone "$(realpath "$(program node)")")" "npm=$(dirname "$(dirname "$(realpath "$(program npm)")")")"
-if ! is_there "$GARAGE_IMAGE"; then
+if [ "${OBJECTS:-}" != folder ] && ! is_there "$GARAGE_IMAGE"; then
   garage
   stand_in "$GARAGE_IMAGE" garage "garage-program=$cache/garage-$garage_version/bin"
 fi

@@ -1,10 +1,14 @@
 #!/usr/bin/env bash
 # Sees to it that a Docker engine with Compose answers: installs Debian 13's packages where there is none (Debian 12's engine is too old for
-# the health checks here, and has no Compose of version 2), and starts the engine if nobody else does. Needs root.
+# the health checks here, and has no Compose of version 2), and starts the engine if nobody else does. Needs root. `engine.sh stop` ends an
+# engine that this started.
 set -euo pipefail
 
 # shellcheck source=mirror.sh
 source "$(dirname "${BASH_SOURCE[0]}")/mirror.sh"
+
+# The process of an engine that this started.
+started=/run/magnitude-dockerd.pid
 
 say() { printf '%s\n' "$*"; }
 die() { printf 'engine.sh: %s\n' "$*" >&2; exit 1; }
@@ -35,6 +39,7 @@ start_engine() {
   local mtu
   mtu=$(ip -o link show "$(ip -o route show default | sed -n 's/.* dev \([^ ]*\).*/\1/p' | head -n 1)" 2>/dev/null | sed -n 's/.* mtu \([0-9]*\).*/\1/p')
   setsid dockerd --mtu "${mtu:-1500}" --default-network-opt "bridge=com.docker.network.driver.mtu=${mtu:-1500}" >/var/log/magnitude-dockerd.log 2>&1 </dev/null &
+  echo "$!" >"$started"
   for _ in $(seq 120); do
     answers && return 0
     sleep 0.25
@@ -43,6 +48,26 @@ start_engine() {
   die 'the Docker engine did not start within 30 s.'
 }
 
+stop_engine() {
+  local pid
+  pid=$(cat "$started" 2>/dev/null) || return 0
+  kill "$pid" 2>/dev/null && timeout 60 tail --pid "$pid" --follow /dev/null
+  rm -f "$started"
+}
+
+if [ "${1:-}" = stop ]; then
+  stop_engine
+  exit
+fi
+
+# An engine that answers may still be kept from running anything, as in a container of its own without the rights.
+runs_containers() {
+  # A program that needs nothing but itself.
+  tar --directory / --create sbin/ldconfig | docker import - magnitude-probe:latest >/dev/null \
+    && docker run --rm --read-only --cap-drop ALL --memory 64m --publish 127.0.0.1::80 magnitude-probe:latest /sbin/ldconfig --version >/dev/null
+}
+
 if ! has_plugins || { ! answers && ! command -v dockerd >/dev/null; }; then install_engine; fi
 answers || start_engine
+runs_containers || die 'the Docker engine runs, but containers do not: it says above why.'
 say "Docker $(docker version --format '{{.Server.Version}}'), Compose $(docker compose version --short)."
