@@ -22,9 +22,10 @@ pub fn a_replica_is_added(own: &mut Own) {
     let node = own.stack.add("s1").expect("a replica is added");
     assert_eq!(node.name, "s1-4");
     let leader = own.leader("s1");
-    assert_eq!(own.sql(&leader, "SELECT count(*) FROM pg_stat_replication WHERE application_name = 's1-4'"), "1");
-    let names = own.sql(&leader, "SHOW synchronous_standby_names");
-    assert!(names.starts_with("ANY 1 (") && names.contains("s1-4"), "it may acknowledge writes: {names}");
+    let follows = || own.sql(&leader, "SELECT count(*) FROM pg_stat_replication WHERE application_name = 's1-4'") == "1";
+    eventually("it follows", follows);
+    let names = || own.sql(&leader, "SHOW synchronous_standby_names");
+    eventually("it may acknowledge writes", || names().starts_with("ANY 1 (") && names().contains("s1-4"));
 }
 
 pub fn a_replica_that_is_too_far_behind_is_copied_anew(own: &Own) {

@@ -40,7 +40,7 @@ pub fn a_shard_is_added(own: &mut Own) {
     let name = own.stack.add_shard(&|step| println!("{step}")).expect("a shard is added");
     assert_eq!(name, "s3");
     assert_eq!(own.description()["postgres"][2]["nodes"].as_array().map(Vec::len), Some(3));
-    assert_eq!(own.sql(&own.leader("s3"), "SELECT count(*) FROM pg_stat_replication"), "2");
+    eventually("both replicas follow", || own.sql(&own.leader("s3"), "SELECT count(*) FROM pg_stat_replication") == "2");
     let services = own.sql(&own.leader("s3"), "SELECT count(*) FROM pg_database WHERE datname = 'accounts'");
     assert_eq!(services, "1", "it has the services' databases");
 }

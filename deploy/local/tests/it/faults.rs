@@ -16,7 +16,7 @@ pub fn a_node_stops_dies_and_starts_again(own: &Own) {
 
         own.stack.start("s2-2").expect("it starts");
 
-        assert_eq!(health(own, "s2-2"), Health::Ready);
+        eventually("it is ready", || health(own, "s2-2") == Health::Ready);
         assert_ne!(own.pid("s2-2"), before);
     }
 }
@@ -37,7 +37,7 @@ pub fn a_node_is_cut_off_and_restored(own: &Own) {
     own.stack.cut("cache").expect("it is cut off");
     assert_eq!(health(own, "cache"), Health::Cut);
     own.stack.restore("cache").expect("it is restored");
-    assert_eq!(health(own, "cache"), Health::Ready);
+    eventually("the cache is ready", || health(own, "cache") == Health::Ready);
 }
 
 fn health(own: &Own, node: &str) -> Health {

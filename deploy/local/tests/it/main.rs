@@ -26,6 +26,7 @@ fn a_stack_starts_heals_changes_and_leaves_nothing() {
     gateway::a_write_whose_instance_went_away_is_unknown(&own);
     gateway::a_write_with_a_key_is_sent_to_another_instance(&own);
     gateway::a_write_with_a_key_that_nobody_answers_is_unknown(&own);
+    gateway::a_write_with_a_key_whose_instance_was_the_only_one_is_unknown(&own);
     gateway::a_read_that_nobody_answers_can_be_tried_again(&own);
     gateway::an_instance_that_answers_with_errors_is_not_taken_out(&own);
     gateway::a_write_that_was_never_sent_can_be_tried_again(&own);

@@ -120,7 +120,7 @@ pub fn http(address: &str, method: &str, path: &str) -> String {
 /// `headers`: lines that each end with CR LF.
 pub fn http_with(address: &str, method: &str, path: &str, headers: &str) -> String {
     let mut stream = TcpStream::connect(address).expect("it listens");
-    stream.set_read_timeout(Some(Duration::from_secs(30))).expect("is set");
+    stream.set_read_timeout(Some(Duration::from_mins(1))).expect("is set");
     write!(stream, "{method} {path} HTTP/1.1\r\nhost: {address}\r\n{headers}content-length: 0\r\nconnection: close\r\n\r\n")
         .expect("is sent");
     let mut answer = String::new();
