@@ -65,9 +65,13 @@ impl Gate {
 
     /// What a job's run says of the system. `strained`: it met a part that is down, or took longer than it may.
     pub fn learn(&self, kind: &str, took: Duration, strained: bool) {
+        self.learn_at(Instant::now(), kind, took, strained);
+    }
+
+    fn learn_at(&self, now: Instant, kind: &str, took: Duration, strained: bool) {
         let mut state = self.state();
         if strained || state.late(kind, took.as_secs_f64()) {
-            state.cut();
+            state.cut(now);
         } else {
             state.limit = (state.limit + 1.0 / state.limit).min(self.most);
         }
@@ -97,10 +101,10 @@ impl State {
         late
     }
 
-    fn cut(&mut self) {
-        if self.cut_at.is_none_or(|at| at.elapsed() >= CALM) {
+    fn cut(&mut self, now: Instant) {
+        if self.cut_at.is_none_or(|at| now.saturating_duration_since(at) >= CALM) {
             self.limit = (self.limit * CUT).max(1.0);
-            self.cut_at = Some(Instant::now());
+            self.cut_at = Some(now);
         }
     }
 }
@@ -118,11 +122,13 @@ mod tests {
 
     #[tokio::test]
     async fn what_strains_lowers_the_limit_and_what_goes_well_raises_it_again() {
-        let gate = Gate::new(10);
+        let (gate, now) = (Gate::new(10), Instant::now());
         for _ in 0..5 {
-            gate.learn("a", Duration::from_millis(1), true);
+            gate.learn_at(now, "a", Duration::from_millis(1), true);
         }
         assert_eq!(gate.room().0, 7, "once in a while");
+        gate.learn_at(now + CALM, "a", Duration::from_millis(1), true);
+        assert_eq!(gate.room().0, 4, "and again after it");
 
         for _ in 0..200 {
             gate.learn("a", Duration::from_millis(1), false);

@@ -129,7 +129,8 @@ impl TestCluster {
         magnitude_redis::Settings {
             nodes: vec![node.to_owned()],
             password: self.stack.redis_password.clone(),
-            timeout_ms: 500,
+            // Not so little that a busy machine looks like a dead server.
+            timeout_ms: 10_000,
             prefix: format!("{}:", self.name),
         }
     }
@@ -185,7 +186,8 @@ fn drop_databases(stack: &Stack, name: &str, primaries: &[String]) -> anyhow::Re
     })
 }
 
-/// The settings of a service whose database has this name, for the stack's superuser.
+/// The settings of a service whose database has this name, for the stack's superuser. What bounds a wait is longer than a busy machine
+/// takes: a test of a bound sets it itself.
 pub(crate) fn settings(stack: &Stack, name: &str) -> Settings {
     Settings {
         user: stack.postgres_user.clone(),
@@ -194,10 +196,10 @@ pub(crate) fn settings(stack: &Stack, name: &str) -> Settings {
         tls: serde_json::from_str("\"disable\"").expect("it is one of the settings"),
         connections: 8,
         connect_timeout_ms: 5_000,
-        acquire_timeout_ms: 5_000,
-        statement_timeout_ms: 10_000,
+        acquire_timeout_ms: 30_000,
+        statement_timeout_ms: 30_000,
         poll_interval_ms: 50,
         replica_max_lag_ms: 2_000,
-        write_deadline_ms: 10_000,
+        write_deadline_ms: 30_000,
     }
 }

@@ -76,7 +76,7 @@ async fn readers_of_the_same_keys_in_any_order_all_end() {
         together.wait().await;
         cache.get_many(&NOTES, &keys, load).await.unwrap().iter().flatten().count()
     });
-    let counts = tokio::time::timeout(std::time::Duration::from_secs(10), join_all(reads)).await.expect("nobody waits for ever");
+    let counts = tokio::time::timeout(std::time::Duration::from_mins(1), join_all(reads)).await.expect("nobody waits for ever");
 
     assert!(counts.iter().all(|count| *count == 20), "{counts:?}");
 }

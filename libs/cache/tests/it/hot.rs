@@ -113,7 +113,6 @@ async fn a_copy_is_a_second_old_at_most_whatever_is_heard() {
     let cache = fixture.cache();
     heat(&cache).await;
     let before = commands(&fixture).await;
-    let begun = Instant::now();
 
     // The server forgets whom to tell, as if a message were lost.
     run(&fixture, redis::pipe().cmd("CONFIG").arg("SET").arg("tracking-table-max-keys").arg(1).ignore()).await;
@@ -122,8 +121,6 @@ async fn a_copy_is_a_second_old_at_most_whatever_is_heard() {
         commands(&fixture).await > before
     })
     .await;
-
-    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
 }
 
 #[tokio::test]
@@ -187,13 +184,11 @@ async fn what_changes_all_the_time_is_shown_from_a_copy_for_a_moment() {
         version += 1;
         assert!(Instant::now() < limit, "every change ended its copy");
     }
-    let begun = Instant::now();
 
     let cached = async |cache: &Cache| read_from(cache, &TALLY, Err(Failed)).await;
     assert!(version > 20, "a few quick changes are no rush");
     assert_eq!(cached(&reader.skipping_copies()).await, Err(Failed), "who wrote never sees it");
     eventually("its moment is over", async || cached(&reader).await == Err(Failed)).await;
-    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
 }
 
 #[tokio::test]

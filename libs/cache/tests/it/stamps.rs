@@ -125,17 +125,18 @@ async fn a_page_of_missing_stamps_asks_its_shard_once() {
 
 #[tokio::test]
 async fn silent_nodes_are_waited_for_at_once() {
-    const LIMIT: Duration = Duration::from_secs(2);
     let fixture = Fixture::new();
     // The kernel accepts for them, and nobody answers.
-    let silent: Vec<_> = (0..4).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
+    let silent: Vec<_> = (0..16).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
     let nodes = silent.iter().map(|node| node.local_addr().unwrap().to_string()).collect();
     let cache = fixture.cache_on(&Settings { nodes, timeout_ms: 2_000, ..fixture.server.settings() });
-    let buckets: Vec<_> = Bucket::all().take(64).collect();
+    // Enough that every node has some.
+    let buckets: Vec<_> = Bucket::all().take(256).collect();
 
     let begun = Instant::now();
     let (of_buckets, of_shards) = tokio::join!(cache.freshness_of(&buckets), cache.freshness_of_shards());
 
     assert_eq!((of_buckets, of_shards), (ShardFreshness::new(), ShardFreshness::new()));
-    assert!(begun.elapsed() < 2 * LIMIT, "{:?}", begun.elapsed());
+    // Two seconds, or a little more on a busy machine; one after the other they would take half a minute.
+    assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
 }

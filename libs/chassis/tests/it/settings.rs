@@ -1,4 +1,7 @@
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::atomic::{AtomicUsize, Ordering},
+};
 
 use magnitude_chassis::{HttpSettings, Secret, ServiceSettings, TelemetrySettings, load, print};
 use serde::{Deserialize, Serialize};
@@ -78,7 +81,9 @@ struct File(PathBuf);
 
 impl File {
     fn new(name: &str, text: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("chassis-{}-{name}", std::process::id()));
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let path = std::env::temp_dir().join(format!("chassis-{}-{count}-{name}", std::process::id()));
         std::fs::write(&path, text).unwrap();
         Self(path)
     }

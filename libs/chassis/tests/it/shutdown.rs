@@ -9,7 +9,7 @@ use crate::{
 
 #[tokio::test]
 async fn a_running_request_is_answered_and_its_connection_closed() {
-    let tiny = start(&[("HTTP__REQUEST_TIMEOUT_MS", "20000")]).await;
+    let tiny = start(&[("HTTP__REQUEST_TIMEOUT_MS", "60000"), ("HTTP__DRAIN_TIMEOUT_MS", "60000")]).await;
     let gate = gate_of("drain");
     let mut stream = TcpStream::connect(tiny.public()).await.unwrap();
     let mut idle = TcpStream::connect(tiny.public()).await.unwrap();
@@ -21,7 +21,8 @@ async fn a_running_request_is_answered_and_its_connection_closed() {
     tiny.stop();
     // The idle connection ends first: so the listeners are closed while the request still runs.
     assert_eq!(soon(idle.read(&mut [0; 10])).await.unwrap(), 0);
-    assert!(TcpStream::connect(tiny.public()).await.is_err());
+    // A program that another test starts just now has a copy of the listener for a moment.
+    soon(async { while TcpStream::connect(tiny.public()).await.is_ok() {} }).await;
     gate.open.add_permits(1);
 
     let answer = receive(&mut stream).await;
@@ -59,7 +60,7 @@ async fn what_does_not_end_is_cut_off_at_the_deadline() {
 
 #[tokio::test]
 async fn a_write_whose_client_has_gone_is_finished_and_waited_for() {
-    let tiny = start(&[("HTTP__REQUEST_TIMEOUT_MS", "20000")]).await;
+    let tiny = start(&[("HTTP__REQUEST_TIMEOUT_MS", "60000"), ("HTTP__DRAIN_TIMEOUT_MS", "60000")]).await;
     let gate = gate_of("gone");
     let mut stream = TcpStream::connect(tiny.public()).await.unwrap();
     send(&mut stream, "POST", "/api/gate", "x-gate: gone\r\n", b"").await;

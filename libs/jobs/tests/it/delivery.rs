@@ -112,17 +112,16 @@ async fn a_job_whose_worker_was_killed_runs_elsewhere_at_once() {
     let bench = Bench::new().await;
     let mut victim = child::start(&bench);
     bench.queues.consumed_by(1).await;
-    bench.submit(&Obey::Hold).await;
-    // Handed over and taken: the child's process holds it.
-    let handed = "select count(*) from jobs.jobs where published_until is not null";
-    eventually("it is handed over", async || bench.count(handed).await == 1 && bench.queues.depth("default").await == Some(0)).await;
-    let worker = bench.work();
-    bench.state.release.add_permits(1);
+    bench.submit(&Obey::LeaveAndHold).await;
+    // The child's process does not come to its end.
+    eventually("it runs there", async || bench.effects().await == 1).await;
 
     victim.kill().unwrap();
     victim.wait().unwrap();
+    let worker = bench.work();
 
     eventually("another one does it", async || bench.waiting().await == 0).await;
-    assert_eq!(bench.state.runs(), 1);
+    // It finds the effect, and leaves no second one.
+    assert_eq!((bench.state.runs(), bench.effects().await), (1, 1));
     worker.stop().await;
 }

@@ -41,18 +41,27 @@ pub enum Obey {
     PanicOnce,
     /// Waits for a permit.
     Hold,
+    /// Leaves a row as [`Leave`] does, and then waits for a permit.
+    LeaveAndHold,
 }
 
 impl Job for Obey {
     type State = State;
     const KIND: &'static str = "Obey";
 
-    async fn run(&self, state: &State, _: &Context) -> Result<(), JobError> {
+    async fn run(&self, state: &State, context: &Context) -> Result<(), JobError> {
         let before = state.runs.fetch_add(1, Ordering::SeqCst);
         match self {
             Self::PanicOnce if before == 0 => panic!("told to panic"),
             Self::Succeed | Self::PanicOnce => Ok(()),
             Self::Hold => {
+                state.release.acquire().await?.forget();
+                Ok(())
+            }
+            Self::LeaveAndHold => {
+                let mut write = context.write(context.bucket).await?;
+                leave(&mut write, context.id).await?;
+                write.commit().await?;
                 state.release.acquire().await?.forget();
                 Ok(())
             }

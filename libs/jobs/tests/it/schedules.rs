@@ -17,8 +17,9 @@ async fn each_tick_is_led_once_by_however_many_workers() {
     eventually("three ticks came", async || bench.effects().await >= 3).await;
 
     // The first comes at once, the others at the ends of whole periods.
+    let effects = bench.effects().await;
     let most = i64::try_from(begun.elapsed().as_secs() / 2).unwrap() + 2;
-    assert!(bench.effects().await <= most, "{} in {:?}", bench.effects().await, begun.elapsed());
+    assert!(effects <= most, "{effects} in {:?}", begun.elapsed());
     for worker in workers {
         worker.stop().await;
     }

@@ -164,7 +164,8 @@ async fn a_store_that_says_nothing_is_given_up_in_time() {
     assert!(objects.get(&key("x"), None).await.is_err());
     assert!(objects.list(&key("x")).next().await.unwrap().is_err());
 
-    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    // Without the limit one call would take half a minute.
+    assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
 }
 
 #[tokio::test]

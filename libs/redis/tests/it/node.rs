@@ -64,7 +64,7 @@ async fn a_server_that_says_nothing_is_late() {
     let answer = get(&redis.nodes()[0], "a").await;
 
     assert!(answer.is_err(), "{answer:?}");
-    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_mins(1), "{:?}", begun.elapsed());
 }
 
 #[tokio::test]

@@ -67,7 +67,7 @@ async fn a_server_that_is_slow_costs_its_time_limit_and_no_more() {
     let found = sessions.resolve(&token).await.unwrap();
 
     assert_eq!(found, Some(Session { wrote: true, ..session }));
-    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_mins(1), "{:?}", begun.elapsed());
 }
 
 #[tokio::test]

@@ -56,11 +56,9 @@ async fn a_revoked_session_is_refused_soon_through_two_processes_though_redis_ca
     eventually("redis is believed", async || other.resolve(&token).await.unwrap() == Some(session.clone())).await;
 
     feed.tell(&[token.hash()]);
-    let begun = Instant::now();
 
-    eventually("it is refused", async || other.resolve(&token).await.unwrap().is_none()).await;
     // Redis would call it live for minutes.
-    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+    eventually("it is refused", async || other.resolve(&token).await.unwrap().is_none()).await;
     assert!(owner.resolve(&token).await.unwrap().is_none());
 }
 
@@ -81,16 +79,25 @@ async fn a_look_up_that_found_the_session_before_it_was_revoked_does_not_bring_i
 async fn a_process_that_just_started_looks_up_until_it_has_heard() {
     let server = Server::start();
     let (token, session) = session();
-    let accounts = Accounts::knowing(&session);
-    let (sessions, feed) = (accounts.sessions(&server.settings()), Feed::default());
-    sessions.remember(token.hash(), &session).await;
+    for _ in 0..20 {
+        let accounts = Accounts::knowing(&session);
+        let (sessions, feed) = (accounts.sessions(&server.settings()), Feed::default());
+        sessions.remember(token.hash(), &session).await;
 
-    let _following = follow(&sessions, feed.clone());
-    sessions.resolve(&token).await.unwrap();
+        let begun = Instant::now();
+        let _following = follow(&sessions, feed.clone());
+        sessions.resolve(&token).await.unwrap();
 
-    assert_eq!(accounts.asked(), 1);
-    feed.tell(&[]);
-    eventually("redis is believed", async || unasked(&accounts, &sessions, &token).await).await;
+        // After three seconds it waits no longer, which on a busy machine may be over.
+        let asked = accounts.asked();
+        if begun.elapsed() < Duration::from_secs(3) {
+            assert_eq!(asked, 1);
+            feed.tell(&[]);
+            eventually("redis is believed", async || unasked(&accounts, &sessions, &token).await).await;
+            return;
+        }
+    }
+    panic!("no process was asked soon after its start");
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use magnitude_redis::Settings;
 use magnitude_session::Session;
 
 use crate::{
@@ -72,7 +73,8 @@ async fn an_expired_session_is_none() {
 async fn without_redis_the_look_up_answers() {
     let mut server = Server::start();
     let (token, session) = session();
-    let sessions = Accounts::knowing(&session).sessions(&server.settings());
+    // Who waited for its limit would take longer than the test allows.
+    let sessions = Accounts::knowing(&session).sessions(&Settings { timeout_ms: 120_000, ..server.settings() });
     server.stop();
     let begun = Instant::now();
 
@@ -80,7 +82,7 @@ async fn without_redis_the_look_up_answers() {
 
     let unknown = Session { wrote: true, ..session };
     assert_eq!(found, Some(unknown), "nobody knows whether it wrote");
-    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_mins(1), "{:?}", begun.elapsed());
 }
 
 #[tokio::test]

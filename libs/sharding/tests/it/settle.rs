@@ -1,4 +1,6 @@
-use magnitude_kit::{Connected, Proxy, TestCluster, eventually};
+use std::time::{Duration, Instant};
+
+use magnitude_kit::{Connected, Proxy, TestCluster, eventually, until};
 use magnitude_sharding::{Begun, Error, Freshness, Settings, ShardSettings, WriteId, check_schema};
 
 use crate::bench::{Bench, add_note, bucket, cluster, insert_note, notes};
@@ -58,12 +60,12 @@ async fn a_commit_that_never_arrived_never_will() {
 #[tokio::test]
 async fn a_commit_that_hangs_is_settled_once_a_primary_answers() {
     let cluster = cluster().await;
-    let (line, connected) = behind_a_line(&cluster, |_| {}).await;
+    let (line, connected) = behind_a_line(&cluster, |settings| settings.write_deadline_ms = 60_000).await;
     let mut write = connected.shards.write(bucket(7)).await.unwrap();
     insert_note(&mut write, bucket(7), 1).await.unwrap();
 
     line.freeze();
-    let began = std::time::Instant::now();
+    let began = Instant::now();
     let commit = tokio::spawn(write.commit());
     eventually("the node is silent", async || connected.shards.nodes("s1")[0].1.is_none()).await;
     // The frozen lines break, as those of a dead node do in the end; new ones pass.
@@ -75,7 +77,7 @@ async fn a_commit_that_hangs_is_settled_once_a_primary_answers() {
     let there = notes(&connected.shards, bucket(7), Freshness::Primary).await.unwrap() == [1];
     assert_eq!(outcome.is_ok(), there, "{outcome:?}");
     assert!(!matches!(outcome, Err(Error::Unknown)), "it was not settled");
-    assert!(began.elapsed() < std::time::Duration::from_secs(9), "it waited for the whole write deadline");
+    assert!(began.elapsed() < Duration::from_secs(50), "it waited for the whole write deadline");
 }
 
 #[tokio::test]
@@ -89,9 +91,10 @@ async fn a_read_on_a_node_that_froze_goes_to_another() {
     add_note(&connected.shards, bucket(7), 1).await.unwrap();
 
     line.freeze();
-    let read = notes(&connected.shards, bucket(7), Freshness::Primary).await;
+    // On a busy machine the frozen one may be noticed later than a read waits.
+    let read = until(Duration::from_secs(30), "it is read", async || notes(&connected.shards, bucket(7), Freshness::Primary).await).await;
 
-    assert_eq!(read.unwrap(), [1], "the standby that received most has it");
+    assert_eq!(read, [1], "the standby that received most has it");
 }
 
 #[tokio::test]

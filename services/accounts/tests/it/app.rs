@@ -196,7 +196,8 @@ pub fn token_of(body: &Value) -> String {
 fn settings(cluster: &TestCluster) -> Settings {
     let (database, shards) = cluster.settings();
     Settings {
-        http: HttpSettings::on_free_ports(),
+        // Longer than the write deadline.
+        http: HttpSettings { request_timeout_ms: 60_000, ..HttpSettings::on_free_ports() },
         telemetry: TelemetrySettings { log: "warn".to_owned(), format: "text".to_owned() },
         database,
         shards,

@@ -1,5 +1,7 @@
 //! Too many registrations, logins and writes are answered with 429.
 
+use std::time::{Duration, Instant};
+
 use magnitude_accounts::Settings;
 use magnitude_kit::eventually;
 use magnitude_limit::Rate;
@@ -8,8 +10,8 @@ use serde_json::json;
 
 use crate::app::{Instance, PASSWORD, TestApp, email, send, signed};
 
-/// Two logins fit into the five seconds of one, on a busy machine too.
-const TWO: Rate = Rate { per_second: 0.2, burst: 2.0 };
+/// No third one comes while a test runs.
+const TWO: Rate = Rate { per_second: 0.001, burst: 2.0 };
 
 /// Another instance, with other limits.
 async fn limited(test: &TestApp, change: impl FnOnce(&mut Settings)) -> Instance {
@@ -45,27 +47,39 @@ async fn passed(request: impl Fn() -> RequestBuilder) -> usize {
 #[tokio::test]
 async fn an_account_is_guessed_at_only_so_often_from_anywhere_and_its_owner_gets_in_when_told() {
     let test = TestApp::new().await;
-    test.join("ann").await;
     test.join("bob").await;
-    let strict = limited(&test, |settings| settings.sign_in.per_account = TWO).await;
-    for (email, address) in [(email("ann"), "10.0.0.1"), (email("ANN"), "10.0.0.2")] {
-        assert_eq!(status(login(&strict, &email, "a wrong one", address)).await, StatusCode::UNAUTHORIZED);
+    // One in five seconds.
+    let rate = Rate { per_second: 0.2, ..TWO };
+    let strict = limited(&test, |settings| settings.sign_in.per_account = rate).await;
+    for number in 0..20 {
+        let name = format!("ann{number}");
+        test.join(&name).await;
+        let begun = Instant::now();
+        for (email, address) in [(email(&name), "10.0.0.1"), (email(&name.to_uppercase()), "10.0.0.2")] {
+            assert_eq!(status(login(&strict, &email, "a wrong one", address)).await, StatusCode::UNAUTHORIZED);
+        }
+
+        let refused = login(&strict, &email(&name), PASSWORD, "10.0.0.3").send().await.unwrap();
+
+        // On a busy machine the two may take longer than the next one does to come.
+        if begun.elapsed() >= Duration::from_millis(4_900) {
+            continue;
+        }
+        assert_eq!(refused.status(), StatusCode::TOO_MANY_REQUESTS);
+        let told: u64 = refused.headers()["retry-after"].to_str().unwrap().parse().unwrap();
+        assert!((1..=5).contains(&told), "{told}");
+        assert_eq!(refused.text().await.unwrap(), r#"{"errors":{"server":["too many requests, try again later"]}}"#);
+        assert_eq!(status(login(&strict, &email("bob"), PASSWORD, "10.0.0.3")).await, StatusCode::OK);
+        eventually("she gets in", async || status(login(&strict, &email(&name), PASSWORD, "10.0.0.3")).await == StatusCode::OK).await;
+        return;
     }
-
-    let refused = login(&strict, &email("ann"), PASSWORD, "10.0.0.3").send().await.unwrap();
-
-    assert_eq!(refused.status(), StatusCode::TOO_MANY_REQUESTS);
-    let told: u64 = refused.headers()["retry-after"].to_str().unwrap().parse().unwrap();
-    assert!((1..=5).contains(&told), "{told}");
-    assert_eq!(refused.text().await.unwrap(), r#"{"errors":{"server":["too many requests, try again later"]}}"#);
-    assert_eq!(status(login(&strict, &email("bob"), PASSWORD, "10.0.0.3")).await, StatusCode::OK);
-    eventually("she gets in", async || status(login(&strict, &email("ann"), PASSWORD, "10.0.0.3")).await == StatusCode::OK).await;
+    panic!("no two logins were quick enough");
 }
 
 #[tokio::test]
 async fn an_address_signs_only_so_many_in() {
     let test = TestApp::new().await;
-    let strict = limited(&test, |settings| settings.sign_in.per_address = Rate { per_second: 0.01, ..TWO }).await;
+    let strict = limited(&test, |settings| settings.sign_in.per_address = TWO).await;
     let join = |name: &str, address| strict.registration(name, &email(name)).header("x-envoy-external-address", address);
     for name in ["ann", "bob"] {
         assert_eq!(status(join(name, "10.0.0.1")).await, StatusCode::CREATED);
@@ -79,7 +93,7 @@ async fn an_address_signs_only_so_many_in() {
 async fn a_user_writes_only_so_often_and_reads_go_on() {
     let test = TestApp::new().await;
     let token = test.join("ann").await;
-    let strict = limited(&test, |settings| settings.limits.writes_per_user = Rate { per_second: 0.1, ..TWO }).await;
+    let strict = limited(&test, |settings| settings.limits.writes_per_user = TWO).await;
     let update = || signed(strict.request(Method::PUT, "/user"), &token).json(&json!({ "user": { "bio": "x" } }));
 
     assert_eq!(passed(update).await, 2);
@@ -92,7 +106,7 @@ async fn without_redis_each_instance_applies_its_share_and_nobody_gets_a_5xx() {
     let strict = limited(&test, |settings| {
         settings.sessions.nodes = vec!["127.0.0.1:9".to_owned()];
         settings.limits.instances = 2;
-        settings.sign_in.per_account = Rate { per_second: 0.01, burst: 6.0 };
+        settings.sign_in.per_account = Rate { burst: 6.0, ..TWO };
     })
     .await;
     test.join("ann").await;

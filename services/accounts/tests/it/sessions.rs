@@ -1,5 +1,7 @@
 //! Sessions as Postgres remembers them: Redis may have lost them all.
 
+use std::time::{Duration, Instant};
+
 use magnitude_accounts::sweep::sweep_once;
 use magnitude_kit::eventually;
 use magnitude_session::Token;
@@ -60,16 +62,26 @@ async fn a_session_that_ended_is_found_nowhere() {
 #[tokio::test]
 async fn a_session_that_registered_or_wrote_a_moment_ago_is_known_to_every_instance() {
     let test = TestApp::new().await;
-    let token = test.join("ann").await;
-    let parsed = Token::parse(&token).expect("it is a token");
-    // The state beside the instance asks Redis as another instance would.
-    let wrote = async || test.app.sessions.resolve(&parsed).await.unwrap().expect("it is live").wrote;
-    assert!(wrote().await);
-    eventually("that is over", async || !wrote().await).await;
+    for number in 0..20 {
+        let begun = Instant::now();
+        let token = test.join(&format!("ann{number}")).await;
+        let parsed = Token::parse(&token).expect("it is a token");
+        // The state beside the instance asks Redis as another instance would.
+        let wrote = async || test.app.sessions.resolve(&parsed).await.unwrap().expect("it is live").wrote;
+        let (registered, first) = (wrote().await, begun.elapsed());
+        eventually("that is over", async || !wrote().await).await;
 
-    assert_eq!(test.update(&token, json!({ "bio": "x" })).await.0, StatusCode::OK);
+        let begun = Instant::now();
+        assert_eq!(test.update(&token, json!({ "bio": "x" })).await.0, StatusCode::OK);
+        let (written, second) = (wrote().await, begun.elapsed());
 
-    assert!(wrote().await);
+        // It is known for two seconds, and on a busy machine nobody may ask before they are over.
+        if first.max(second) < Duration::from_millis(1_500) {
+            assert!(registered && written, "registered: {registered}, written: {written}");
+            return;
+        }
+    }
+    panic!("nobody asked in time");
 }
 
 /// Whether a session is still found after its row was changed so.

@@ -35,6 +35,15 @@ pub struct TestApp {
 
 impl TestApp {
     pub async fn new() -> Self {
+        Self::with(|_| {}).await
+    }
+
+    /// For a test that freezes the cache: half a second is waited for it then, and no longer.
+    pub async fn whose_cache_freezes() -> Self {
+        Self::with(|settings| settings.cache.timeout_ms = 500).await
+    }
+
+    async fn with(change: impl FnOnce(&mut Settings)) -> Self {
         let cluster = TestCluster::shards(2, "articles", Articles::migrations).await;
         let (ann, bob) = (User::new("ann", 7), User::new("bob", 3000));
         let others = Others::serve(&[ann.clone(), bob.clone()]).await;
@@ -44,6 +53,7 @@ impl TestApp {
         let profiles = others.cache_profiles(&settings.cache, connected.shards.clone(), &[&ann, &bob]).await;
         let cache = Proxy::to(&settings.cache.nodes[0]).await.expect("a port is free");
         settings.cache.nodes = vec![cache.address()];
+        change(&mut settings);
         let running = Running::start::<Articles>(settings, Roles::BOTH).await.expect("the service starts");
         Self { ann, bob, others, profiles, cache, app, running, http: reqwest::Client::new(), _connected: connected, cluster }
     }
@@ -136,7 +146,8 @@ pub fn id_of(slug: &str) -> Id {
 fn settings(cluster: &TestCluster, internal: String) -> Settings {
     let (database, shards) = cluster.settings();
     Settings {
-        http: HttpSettings::on_free_ports(),
+        // Longer than the write deadline.
+        http: HttpSettings { request_timeout_ms: 60_000, ..HttpSettings::on_free_ports() },
         telemetry: TelemetrySettings { log: "warn".to_owned(), format: "text".to_owned() },
         database,
         shards,

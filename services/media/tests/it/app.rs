@@ -141,7 +141,8 @@ pub fn token(user: &User) -> String {
 fn settings(cluster: &TestCluster, accounts: String, folder: &Folder) -> Settings {
     let (database, shards) = cluster.settings();
     Settings {
-        http: HttpSettings { max_body_bytes: 25 << 20, request_timeout_ms: 30_000, ..HttpSettings::on_free_ports() },
+        // Longer than the write deadline.
+        http: HttpSettings { max_body_bytes: 25 << 20, request_timeout_ms: 60_000, ..HttpSettings::on_free_ports() },
         telemetry: TelemetrySettings { log: "warn".to_owned(), format: "text".to_owned() },
         database,
         shards,

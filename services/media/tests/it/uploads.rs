@@ -88,6 +88,7 @@ async fn equal_images_have_one_content() {
 
     assert_ne!(one["id"], other["id"]);
     assert_eq!(one["variants"], other["variants"]);
+    app.leaves_nothing_staged().await;
     assert_eq!(app.files().len(), one["variants"].as_array().unwrap().len());
 }
 

@@ -183,6 +183,10 @@ async fn no_write_is_lost_to_a_recount() {
     recount(&state, &users).await;
 
     // A write that was lost would have been found as one more.
-    let found = ["unread counts", "actors of notifications", "mirrors"].map(|what| counted.drift(what).0);
-    assert_eq!(found, [2 * ROUNDS, ROUNDS, 0]);
+    assert_eq!(["unread counts", "mirrors"].map(|what| counted.drift(what).0), [2 * ROUNDS, 0]);
+    // What a write holds just then is left for the next recount, which finds two plants as one.
+    let (found, mended) = counted.drift("actors of notifications");
+    assert!((1..=ROUNDS).contains(&found) && mended == found, "{found} found, {mended} mended");
+    recount(&state, &users).await;
+    assert_eq!(counted.drift("").0, 2 * ROUNDS + found, "all was put right");
 }
