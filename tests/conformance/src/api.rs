@@ -2,13 +2,14 @@
 
 use std::{
     fmt::Write,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use reqwest::{Client, Method, redirect};
 use serde_json::Value;
 
-use crate::{Answer, stack};
+use crate::{Answer, stack, turn::Turn};
 
 /// Where a request enters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +36,7 @@ pub struct Api {
     http: Client,
     gate: Gate,
     token: Option<String>,
+    turn: Arc<Turn>,
 }
 
 impl Api {
@@ -49,7 +51,7 @@ impl Api {
             .user_agent("magnitude-conformance")
             .build()
             .expect("a client without TLS always builds");
-        Self { http, gate: Gate::Envoy, token: None }
+        Self { http, gate: Gate::Envoy, token: None, turn: Turn::mine() }
     }
 
     #[must_use]
@@ -134,6 +136,7 @@ impl Api {
     }
 
     async fn send_to(&self, method: Method, url: &str, headers: &[(&str, &str)], body: Option<Vec<u8>>) -> Answer {
+        self.turn.begin().await;
         let told = describe(&method, url, headers, body.as_deref());
         let mut request = self.http.request(method, url);
         if let Some(token) = &self.token {

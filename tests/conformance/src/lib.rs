@@ -5,6 +5,7 @@ mod api;
 mod fixtures;
 mod raw;
 mod stack;
+mod turn;
 
 pub use answer::{Answer, is_timestamp};
 pub use api::{Api, Gate, query, segment};
@@ -13,3 +14,4 @@ pub use raw::raw;
 pub use reqwest::Method;
 pub use serde_json::{Map, Value, json};
 pub use stack::{Instance, Stack, stack};
+pub use turn::{Turn, alone};

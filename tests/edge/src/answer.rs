@@ -37,6 +37,27 @@ impl Answer {
     }
 }
 
+/// A connection of its own, for one GET: many that are there before the first of them asks can ask at once.
+pub struct Line {
+    stream: TcpStream,
+    address: SocketAddr,
+}
+
+impl Line {
+    pub async fn to(address: SocketAddr) -> anyhow::Result<Self> {
+        Ok(Self { stream: connect(address).await?, address })
+    }
+
+    pub async fn ask(&mut self, path: &str) -> anyhow::Result<()> {
+        let request = format!("GET {path} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n\r\n", self.address);
+        self.stream.write_all(request.as_bytes()).await.with_context(|| format!("{} does not read", self.address))
+    }
+
+    pub async fn answer(mut self) -> anyhow::Result<Answer> {
+        timeout(ANSWER, receive(&mut self.stream, false)).await.with_context(|| format!("{} does not answer", self.address))?
+    }
+}
+
 /// One request on a connection of its own, with these headers.
 pub async fn ask(address: SocketAddr, method: &str, path: &str, headers: &[(&str, &str)]) -> anyhow::Result<Answer> {
     let headers = headers.iter().fold(String::new(), |all, (name, value)| all + name + ": " + value + "\r\n");
@@ -49,17 +70,25 @@ pub async fn ask_as_it_is(address: SocketAddr, request: &[u8]) -> anyhow::Result
 }
 
 async fn exchange(address: SocketAddr, request: &[u8]) -> anyhow::Result<Answer> {
-    let mut stream = TcpStream::connect(address).await.with_context(|| format!("{address} does not listen"))?;
+    let mut stream = connect(address).await?;
     // Whoever refuses a large request answers before its end, and then hangs up.
     let sent = stream.write_all(request).await;
-    let (mut answer, bodiless) = (Vec::new(), request.starts_with(b"HEAD "));
+    receive(&mut stream, request.starts_with(b"HEAD ")).await.with_context(|| format!("sent: {sent:?}"))
+}
+
+async fn connect(address: SocketAddr) -> anyhow::Result<TcpStream> {
+    TcpStream::connect(address).await.with_context(|| format!("{address} does not listen"))
+}
+
+async fn receive(stream: &mut TcpStream, bodiless: bool) -> anyhow::Result<Answer> {
+    let mut answer = Vec::new();
     // The end of the connection may come much later: when what is fetched anew behind the answer has come.
     loop {
         if let Some(whole) = parse(&answer, bodiless)? {
             return Ok(whole);
         }
         let read = stream.read_buf(&mut answer).await;
-        ensure!(read.as_ref().is_ok_and(|read| *read > 0), "no whole answer: {sent:?}, {read:?}");
+        ensure!(read.as_ref().is_ok_and(|read| *read > 0), "no whole answer: {read:?}");
     }
 }
 

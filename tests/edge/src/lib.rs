@@ -5,7 +5,7 @@ mod origin;
 mod point;
 mod thing;
 
-pub use answer::{Answer, ask, ask_as_it_is};
+pub use answer::{Answer, Line, ask, ask_as_it_is};
 pub use origin::{Mood, Origin};
 pub use point::{Point, SECRET};
 pub use thing::{Thing, hash};

@@ -18,13 +18,22 @@ use axum::{
 use http_body_util::BodyExt;
 use hyper::server::conn::http1;
 use hyper_util::{rt::TokioIo, service::TowerToHyperService};
-use tokio::{net::TcpListener, sync::watch, task::JoinSet};
+use tokio::{
+    net::{TcpListener, TcpSocket},
+    sync::watch,
+    task::JoinSet,
+};
 
 use crate::Thing;
+
+/// Connections that may wait to be accepted.
+const WAITING: u32 = 1024;
 
 /// An origin that counts what it is asked, and is away when it is told to. What it does not hold it asks of whoever is behind it.
 pub struct Origin {
     address: SocketAddr,
+    /// Bound to the address and never listening: nobody else gets it while this is away, and who connects then is refused.
+    _port: TcpSocket,
     shared: Arc<Shared>,
     serving: Mutex<JoinSet<()>>,
 }
@@ -54,17 +63,17 @@ struct Shared {
 
 impl Origin {
     /// On a free port of the loopback, with nothing behind it.
-    pub async fn start() -> anyhow::Result<Self> {
-        Self::before(None).await
+    pub fn start() -> anyhow::Result<Self> {
+        Self::before(None)
     }
 
     /// The same, in front of another server (`http://host:port`).
-    pub async fn before(behind: Option<String>) -> anyhow::Result<Self> {
+    pub fn before(behind: Option<String>) -> anyhow::Result<Self> {
         let client = reqwest::Client::builder().no_proxy().build()?;
         let shared = Arc::new(Shared { behind, client, ..Shared::default() });
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
-        let origin = Self { address: listener.local_addr()?, shared, serving: Mutex::default() };
-        origin.serve(listener);
+        let port = bind("127.0.0.1:0".parse()?)?;
+        let origin = Self { address: port.local_addr()?, _port: port, shared, serving: Mutex::default() };
+        origin.come_back()?;
         Ok(origin)
     }
 
@@ -112,16 +121,20 @@ impl Origin {
     }
 
     /// Listens again where it did.
-    pub async fn come_back(&self) -> anyhow::Result<()> {
-        let listener = TcpListener::bind(self.address).await.with_context(|| format!("{} was taken meanwhile", self.address))?;
-        self.serve(listener);
-        Ok(())
-    }
-
-    fn serve(&self, listener: TcpListener) {
+    pub fn come_back(&self) -> anyhow::Result<()> {
+        let listener = bind(self.address)?.listen(WAITING)?;
         let router = Router::new().fallback(answer).with_state(self.shared.clone());
         locked(&self.serving).spawn(accept(listener, router));
+        Ok(())
     }
+}
+
+/// Beside another that is bound to the same address by the same user, of which one may listen.
+fn bind(address: SocketAddr) -> anyhow::Result<TcpSocket> {
+    let socket = TcpSocket::new_v4()?;
+    socket.set_reuseport(true)?;
+    socket.bind(address).with_context(|| format!("{address} is taken"))?;
+    Ok(socket)
 }
 
 /// Its connections end with it.

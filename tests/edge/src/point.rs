@@ -6,14 +6,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::ensure;
+use anyhow::{bail, ensure};
 use magnitude_stack::{EdgeLimits, PointOfPresence, Record};
 
 use crate::ask;
 
 /// What has the URL that it is sent with fetched anew. As long as a real one.
 pub const SECRET: &str = "5ec4e75ec4e75ec4e75ec4e75ec4e75ec4e75ec4e75ec4e7";
-const READY: Duration = Duration::from_secs(20);
+const READY: Duration = Duration::from_mins(1);
 /// Each has a folder of its own.
 static COUNT: AtomicUsize = AtomicUsize::new(0);
 
@@ -30,6 +30,18 @@ impl Point {
     }
 
     pub async fn with(origin: SocketAddr, limits: EdgeLimits) -> anyhow::Result<Self> {
+        // A port may be taken between the look and the start: then others.
+        for _ in 0..20 {
+            let (point, operator) = Self::start(origin, limits.clone())?;
+            if point.ready(operator).await? {
+                return Ok(point);
+            }
+        }
+        bail!("of twenty pairs of free ports none stays free");
+    }
+
+    /// One that is not ready yet, and where its operator asks.
+    fn start(origin: SocketAddr, limits: EdgeLimits) -> anyhow::Result<(Self, SocketAddr)> {
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let folder = std::env::temp_dir().join(format!("magnitude-edge-{}-{count}", std::process::id()));
         fs::create_dir_all(&folder)?;
@@ -45,9 +57,7 @@ impl Point {
             limits,
         };
         let running = settings.prepare(&deploy())?.spawn()?;
-        let point = Self { address, folder, running };
-        point.ready(operator).await?;
-        Ok(point)
+        Ok((Self { address, folder, running }, operator))
     }
 
     /// Bytes of the objects that it keeps.
@@ -77,14 +87,23 @@ impl Point {
         Ok(fs::metadata(self.folder.join("data/refresh.conf"))?.permissions().mode() & 0o777)
     }
 
-    async fn ready(&self, operator: SocketAddr) -> anyhow::Result<()> {
+    /// Waits until it answers; no if it found one of its ports taken.
+    async fn ready(&self, operator: SocketAddr) -> anyhow::Result<bool> {
         let limit = Instant::now() + READY;
-        while !ask(operator, "GET", "/health/ready", &[]).await.is_ok_and(|answer| answer.status == 200) {
-            ensure!(self.running.alive(), "nginx ended: {}", self.log());
+        while !self.listens() || !ask(operator, "GET", "/health/ready", &[]).await.is_ok_and(|answer| answer.status == 200) {
+            if !self.running.alive() {
+                ensure!(self.log().contains("Address already in use"), "nginx ended: {}", self.log());
+                return Ok(false);
+            }
             ensure!(Instant::now() < limit, "nginx is not ready: {}", self.log());
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        Ok(())
+        Ok(true)
+    }
+
+    /// nginx writes its pid once it has its ports; before, somebody else may answer there.
+    fn listens(&self) -> bool {
+        fs::read_to_string(self.folder.join("data/nginx.pid")).is_ok_and(|pid| !pid.is_empty())
     }
 }
 

@@ -13,8 +13,8 @@ use crate::wait;
 pub const SERVICES: [&str; 3] = ["accounts", "social", "articles"];
 
 /// Longer than a failover may take.
-const PATIENCE: Duration = Duration::from_secs(30);
-/// A paused or cut server takes the connection and says nothing.
+const PATIENCE: Duration = Duration::from_mins(2);
+/// A paused or cut server takes the connection and says nothing: then the next one is asked.
 const ANSWER: Duration = Duration::from_secs(3);
 
 #[derive(Clone, Debug)]
@@ -39,7 +39,7 @@ impl Databases {
         self.shards[shard].nodes.clone()
     }
 
-    /// Connects to whichever node of the shard takes writes; waits half a minute for one.
+    /// Connects to whichever node of the shard takes writes; waits two minutes for one.
     pub async fn primary(&self, shard: usize, database: &str) -> anyhow::Result<PgConnection> {
         let end = Instant::now() + PATIENCE;
         // Not `wait::until`: spawned tasks call this, and of an asynchronous closure the compiler cannot tell that it may change threads.
@@ -76,7 +76,7 @@ impl Databases {
 
     /// Connects to a node whatever its role.
     pub async fn node(&self, node: &str, database: &str) -> anyhow::Result<PgConnection> {
-        let connected = timeout(ANSWER, self.options(node, database)?.connect()).await;
+        let connected = timeout(PATIENCE, self.options(node, database)?.connect()).await;
         connected.map_err(anyhow::Error::from).and_then(|connected| Ok(connected?)).with_context(|| format!("{node} does not answer"))
     }
 

@@ -28,4 +28,5 @@ pub mod run;
 pub mod staleness;
 pub mod stampede;
 pub mod stateless;
+mod untold;
 pub mod wait;

@@ -9,7 +9,7 @@ use tokio::process::{Child, Command};
 use crate::{load::Client, reshard::binary, run::Run, wait};
 
 const REPLICA: &str = "sessions-replica";
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 pub struct Outsider {
     /// Ends with this value.

@@ -6,12 +6,15 @@ use std::{
     time::Duration,
 };
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use magnitude_ids::Bucket;
 use tokio::process::{Child, Command};
 
 /// A batch takes seconds; one that hangs must not hang the run.
 const PATIENCE: Duration = Duration::from_mins(3);
+/// How often a command may be given up, at most, before it succeeds: on a busy machine its fence expires. One that found rows missing is
+/// refused from then on.
+pub const ATTEMPTS: usize = 5;
 
 /// Starts it as the shards' administrator, with the settings of the service's first instance. `folder` is the stack's.
 pub fn start(folder: &Path, service: &str, arguments: &[&str]) -> anyhow::Result<Child> {
@@ -31,6 +34,20 @@ pub async fn finish(child: Child) -> anyhow::Result<(bool, String)> {
     let Output { status, stdout, stderr } = tokio::time::timeout(PATIENCE, child.wait_with_output()).await.context("reshard hangs")??;
     let said = format!("{}{}", String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr));
     Ok((status.success(), said.trim().replace('\n', "; ")))
+}
+
+/// The same command again until it succeeds.
+pub async fn insist(folder: &Path, service: &str, arguments: &[&str]) -> anyhow::Result<()> {
+    let mut said = String::new();
+    for _ in 0..ATTEMPTS {
+        let (done, told) = finish(start(folder, service, arguments)?).await?;
+        if done {
+            return Ok(());
+        }
+        eprintln!("{service} reshard was given up: {told}");
+        said = told;
+    }
+    bail!("{service} reshard is given up each time: {said}")
 }
 
 /// As `--buckets` wants them.

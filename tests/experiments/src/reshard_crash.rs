@@ -119,8 +119,7 @@ async fn go_home(run: &Run, buckets: &[Bucket]) -> anyhow::Result<()> {
     for service in SERVICES {
         if owners.number(service, buckets[0]) != Some(0) {
             let back = ["move", "--buckets", &reshard::list(buckets), "--to", &home];
-            let (done, said) = reshard::finish(reshard::start(run.folder(), service, &back)?).await?;
-            ensure!(done, "{service}: the buckets do not go back: {said}");
+            reshard::insist(run.folder(), service, &back).await?;
         }
     }
     Ok(())

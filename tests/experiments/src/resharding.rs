@@ -84,8 +84,7 @@ fn surplus(owners: &Owners, load: &Load) -> Vec<Bucket> {
 async fn grow(run: &Run, load: &Load, buckets: Vec<Bucket>) -> anyhow::Result<Moved> {
     let from = load.history().now();
     run.fault(&format!("{} buckets move to the new shard", buckets.len()));
-    let arguments = ["move", "--spread", "--batch", &BATCH.to_string()].map(str::to_owned);
-    run.control(move |stack| stack.reshard(&arguments)).await?;
+    insist(run, &["move", "--spread", "--batch", &BATCH.to_string()]).await?;
     Ok(Moved { buckets: buckets.into_iter().collect(), window: Window { from, to: load.history().now() } })
 }
 
@@ -95,10 +94,23 @@ async fn to_and_fro(run: &Run, load: &Load, buckets: Vec<Bucket>) -> anyhow::Res
     let shards = run.databases()?.shards();
     for to in [shards.get(1).context("a move needs two shards")?, &shards[0]] {
         run.fault(&format!("{} buckets move to {to}", buckets.len()));
-        let arguments = ["move", "--buckets", &reshard::list(&buckets), "--to", to, "--batch", &BATCH.to_string()].map(str::to_owned);
-        run.control(move |stack| stack.reshard(&arguments)).await?;
+        insist(run, &["move", "--buckets", &reshard::list(&buckets), "--to", to, "--batch", &BATCH.to_string()]).await?;
     }
     Ok(Moved { buckets: buckets.into_iter().collect(), window: Window { from, to: load.history().now() } })
+}
+
+/// The same command again until it succeeds for every service.
+async fn insist(run: &Run, arguments: &[&str]) -> anyhow::Result<()> {
+    let mut left = reshard::ATTEMPTS;
+    loop {
+        let arguments: Vec<_> = arguments.iter().map(|argument| (*argument).to_owned()).collect();
+        let done = run.control(move |stack| stack.reshard(&arguments)).await;
+        left -= 1;
+        match done {
+            Err(error) if left > 0 => run.tell(&format!("once more: {error:#}")),
+            done => return done,
+        }
+    }
 }
 
 fn figures(run: &mut Run, record: &Record, (calm, moved): (Window, &Moved), pauses: &Pauses) {

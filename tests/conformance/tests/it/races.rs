@@ -1,10 +1,10 @@
 //! Names that many want at once.
 
 use futures_util::{StreamExt, future::join_all, stream};
-use magnitude_conformance::{Answer, Api, Gate, PASSWORD, User, json, unique};
+use magnitude_conformance::{Answer, Api, Gate, PASSWORD, User, alone, json, unique};
 
 /// Four copies of the suite keep the two instances' pools of 16 twice busy, so that each waits far less than the 2 s it may; and
-/// they do not hold the processor so long that Redis seems down, when answers may be old.
+/// they do not hold the processor so long that Redis seems down, when answers may be old. Within a copy nothing else runs beside them.
 const IN_FLIGHT: usize = 16;
 
 /// Registers all pairs of name and email at once, over all instances.
@@ -32,6 +32,7 @@ fn winner(answers: &[Answer], field: &str) -> usize {
 
 #[tokio::test]
 async fn of_a_thousand_racing_registrations_of_one_name_one_wins() {
+    let _alone = alone().await;
     let name = unique("race");
     let pairs: Vec<_> = (0..1_000).map(|n| (name.clone(), format!("{name}-{n}@example.com"))).collect();
 
@@ -67,6 +68,7 @@ async fn all_free(taken: &str, emails: &[String]) {
 
 #[tokio::test]
 async fn of_racing_registrations_of_one_email_one_wins() {
+    let _alone = alone().await;
     let email = format!("{}@example.com", unique("race"));
     let pairs: Vec<_> = (0..100).map(|_| (unique("u"), email.clone())).collect();
 

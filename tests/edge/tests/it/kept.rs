@@ -7,7 +7,7 @@ async fn what_was_asked_for_once_comes_from_the_cache() {
     let scene = Scene::new().await;
     let object = scene.object(b"an image");
     scene.origin.put("/assets/app-1a2b.js", Thing::of("let it = 1;").with("content-type", "text/javascript"));
-    scene.origin.put("/config.json", Thing::of("{}").lasting(10));
+    scene.origin.put("/config.json", Thing::of("{}").lasting(1000));
 
     for path in [object.as_str(), "/assets/app-1a2b.js", "/config.json"] {
         let (first, second) = (scene.get(path).await, scene.get(path).await);
@@ -44,7 +44,7 @@ async fn what_keeps_a_page_safe_comes_with_what_is_kept() {
 async fn a_query_makes_no_other_object() {
     let scene = Scene::new().await;
     let object = scene.object(b"an image");
-    scene.origin.put("/config.json", Thing::of("{}").lasting(10));
+    scene.origin.put("/config.json", Thing::of("{}").lasting(1000));
 
     for path in [object.as_str(), "/config.json"] {
         scene.get(&format!("{path}?first")).await;

@@ -17,7 +17,8 @@ async fn who_knows_the_secret_has_one_url_fetched_anew() {
     let after = scene.get(&object).await;
 
     assert_eq!((refreshed.cache(), refreshed.text().as_str()), ("BYPASS", "a better one"));
-    assert_eq!((after.cache(), after.text().as_str(), after.age()), ("HIT", "a better one", Some(0)));
+    assert_eq!((after.cache(), after.text().as_str()), ("HIT", "a better one"));
+    assert!(matches!(after.age(), Some(0..=60)), "{:?}", after.age());
     assert_eq!(scene.get(&other).await.cache(), "HIT");
     assert_eq!((scene.origin.asked(&object), scene.origin.asked(&other)), (2, 1));
     assert!(!scene.origin.last(&object).expect("asked").contains_key(HEADER), "the origin is not told the secret");

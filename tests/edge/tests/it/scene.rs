@@ -1,10 +1,12 @@
 use std::time::Duration;
 
-use magnitude_edge::{Answer, Origin, Point, Thing, ask, hash};
+use magnitude_edge::{Answer, Mood, Origin, Point, Thing, ask, hash};
 use magnitude_kit::{eventually_within, until};
 
 /// Longer than the manager of the caches sleeps.
 const BOUND: Duration = Duration::from_mins(1);
+/// Within this nothing gives up: nginx waits five seconds for an origin.
+pub const SOON: Duration = Duration::from_secs(4);
 
 pub struct Scene {
     pub origin: Origin,
@@ -13,7 +15,7 @@ pub struct Scene {
 
 impl Scene {
     pub async fn new() -> Self {
-        let origin = Origin::start().await.expect("an origin");
+        let origin = Origin::start().expect("an origin");
         let point = Point::before(origin.address()).await.expect("a point of presence");
         Self { origin, point }
     }
@@ -42,6 +44,13 @@ impl Scene {
         .await
     }
 
+    /// Waits until the origin is asked again: for some seconds after one that kept silent it is not.
+    pub async fn origin_is_asked(&self) {
+        self.origin.feel(Mood::Well);
+        let fresh = self.object(format!("object {}", self.origin.asked_at_all()).as_bytes());
+        self.get_until(&fresh, "the origin is asked", |answer| answer.status == 200).await;
+    }
+
     /// Asks until what is kept has expired: the answer that said so.
     pub async fn expired(&self, path: &str) -> Answer {
         self.get_until(path, "it expires", |answer| answer.cache() != "HIT").await
@@ -50,6 +59,16 @@ impl Scene {
 
 pub fn path(content: &[u8]) -> String {
     format!("/objects/{}", hash(content))
+}
+
+/// What the first attempt saw that was not too late to see it: a busy machine may let the time pass that is looked into.
+pub async fn in_time<T>(mut attempt: impl AsyncFnMut(usize) -> Option<T>) -> T {
+    for number in 0..20 {
+        if let Some(seen) = attempt(number).await {
+            return seen;
+        }
+    }
+    panic!("each of twenty attempts was too late");
 }
 
 /// Waits for a state, at most half a minute.

@@ -12,7 +12,7 @@ use crate::{
 const PAGE: usize = 100;
 const AT_ONCE: usize = 4;
 /// The load is over: an answer that fails is asked for again, so that a checker never mistakes a late recovery for a loss.
-const PATIENCE: Duration = Duration::from_secs(15);
+const PATIENCE: Duration = Duration::from_mins(1);
 const STEP: Duration = Duration::from_millis(500);
 
 /// Every acknowledged publication is there exactly once, a failed one nowhere, one of unknown outcome at most once; and what is there is the

@@ -3,7 +3,7 @@ use std::time::Duration;
 use crate::{databases::Databases, wait};
 
 /// A taken job is tried again after 30 s, and a failed one later and later.
-const PATIENCE: Duration = Duration::from_secs(90);
+const PATIENCE: Duration = Duration::from_mins(5);
 const STEP: Duration = Duration::from_millis(250);
 
 const WAITING: &str = "

@@ -12,10 +12,8 @@ use crate::{
     wait,
 };
 
-/// A fence lives 1.2 s, and the services look every 2 s.
-const HEALED: Duration = Duration::from_secs(10);
-/// How often the same command may be refused, at most, before it succeeds.
-const AGAIN: usize = 5;
+/// A fence lives 1.2 s, and the services look every 2 s; how long it took is a figure.
+const HEALED: Duration = Duration::from_mins(1);
 const LOOK: Duration = Duration::from_millis(50);
 
 /// One kill.
@@ -83,7 +81,7 @@ impl Crash<'_> {
         let (mut done, mut said) = sides.interrupt(self.begin(run)?, self.kill, happen).await?;
         eprintln!("move beside the failover ({done}): {said}");
         *if done { &mut outcomes.outlived } else { &mut outcomes.repeated } += 1;
-        for _ in 0..AGAIN {
+        for _ in 0..reshard::ATTEMPTS {
             if !done {
                 (done, said) = reshard::finish(self.begin(run)?).await?;
                 eprintln!("again ({done}): {said}");

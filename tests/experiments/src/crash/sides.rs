@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::{databases::Databases, reshard, wait};
 
-const PATIENCE: Duration = Duration::from_mins(1);
+const PATIENCE: Duration = Duration::from_mins(2);
 const STEP: Duration = Duration::from_millis(1);
 
 const BEGUN: &str = "select id from sharding.moves where side = 'source' and step not in ('done', 'aborted')";
@@ -17,8 +17,8 @@ const AT: &str = "select step from sharding.moves where id = $1";
 const COPIED: &str = "
     select count(*) > 0 and bool_and(r.srsubstate in ('r', 's'))
     from pg_subscription s join pg_subscription_rel r on r.srsubid = s.oid where s.subname = $1";
-/// What the killed command was waiting for it would still get: its connections end with it.
-const END: &str = "select count(pg_terminate_backend(pid, 5000)) from pg_stat_activity where application_name = 'magnitude reshard'";
+/// What the killed command was waiting for it would still get, and the next command would find it at work: its connections end with it.
+const END: &str = "select count(pg_terminate_backend(pid, 60000)) from pg_stat_activity where application_name = 'magnitude reshard'";
 
 /// What a side's records say of a move that has not begun there.
 pub(crate) const NOTHING: &str = "nothing";
@@ -68,10 +68,8 @@ impl Sides {
             ended = command.wait() => ended.map(|_| None)?,
         };
         command.kill().await?;
-        if !matches!(kill, Kill::After(_)) {
-            for side in [&mut self.source, &mut self.target] {
-                sqlx::query(END).execute(&mut side.look).await?;
-            }
+        for side in [&mut self.source, &mut self.target] {
+            sqlx::query(END).execute(&mut side.look).await?;
         }
         self.source.release().await?;
         self.target.release().await?;

@@ -24,7 +24,7 @@ const READERS: usize = 8;
 const PAUSE: Duration = Duration::from_millis(2);
 /// Objects of the media service last for a year: here they expire while the origin is away.
 const LASTING: u32 = 5;
-const BACK: Duration = Duration::from_mins(1);
+const BACK: Duration = Duration::from_mins(2);
 
 /// The origin keeps silent, then is gone, then fails, a third of the time each, and everything that is asked for has expired. How long each
 /// lasts is the claim: no state is waited for.
@@ -41,7 +41,7 @@ pub async fn origin(run: &mut Run, scene: &Scene) -> anyhow::Result<()> {
     scene.origin.feel(Mood::Failing);
     sleep(away / 3).await;
     run.fault("the origin answers with 503");
-    scene.origin.come_back().await?;
+    scene.origin.come_back()?;
     sleep(away / 3).await;
     let seen = readers.stop().await;
     let back = Instant::now();

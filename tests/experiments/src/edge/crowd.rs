@@ -2,13 +2,13 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use anyhow::ensure;
+use anyhow::{bail, ensure};
 use futures_util::future::try_join_all;
 use magnitude_edge::Mood;
 use magnitude_load::{raw::Raw, report::Figure};
 use tokio::{sync::Barrier, time::Instant};
 
-use super::scene::{Object, Scene};
+use super::scene::{Object, SOON, Scene};
 use crate::{
     load::{Latencies, count, millis},
     run::Run,
@@ -17,20 +17,22 @@ use crate::{
 
 const CLIENTS: usize = 1_000;
 const SIZE: usize = 64 * 1024;
-const ASKED: Duration = Duration::from_secs(20);
+const ASKED: Duration = Duration::from_mins(1);
+/// A busy machine may need several attempts before all of a crowd ask in time.
+const ATTEMPTS: usize = 10;
 
 /// 1 000 clients of each point of presence, then as many of all by the address in front.
 pub async fn run(run: &mut Run, scene: &Scene) -> anyhow::Result<()> {
     let (mut most, mut together, mut waits) = (0, 0, Vec::new());
     for round in 0..run.rounds(10, 2) {
         for (name, point) in &scene.points {
-            let object = scene.publish(&format!("cold {round} {name}"), SIZE).await?;
-            waits.extend(crowd(scene, *point, &object).await?);
-            most = most.max(scene.origin.asked(&object.path));
+            let (asked, waited) = crowd(run, scene, *point, &format!("cold {round} {name}"), 1).await?;
+            most = most.max(asked);
+            waits.extend(waited);
         }
-        let object = scene.publish(&format!("cold {round}"), SIZE).await?;
-        waits.extend(crowd(scene, scene.edge, &object).await?);
-        together = together.max(scene.origin.asked(&object.path));
+        let (asked, waited) = crowd(run, scene, scene.edge, &format!("cold {round}"), scene.points.len()).await?;
+        together = together.max(asked);
+        waits.extend(waited);
         run.fault(&format!("{CLIENTS} clients ask for a cold object: {together} requests at the origin"));
     }
     let points = scene.points.len();
@@ -47,12 +49,32 @@ pub async fn run(run: &mut Run, scene: &Scene) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// How often the origin was asked for an object that nobody has yet, and how long each of a crowd waited for it. An attempt that was too
+/// slow says nothing: a point of presence that has waited for too long asks again, or says that there is no origin.
+async fn crowd(run: &Run, scene: &Scene, address: SocketAddr, name: &str, bound: usize) -> anyhow::Result<(usize, Vec<Duration>)> {
+    for attempt in 0..ATTEMPTS {
+        let object = scene.publish(&format!("{name} {attempt}"), SIZE).await?;
+        let begun = Instant::now();
+        let waited = all_at_once(scene, address, &object).await;
+        scene.origin.feel(Mood::Well);
+        let (took, asked) = (begun.elapsed(), scene.origin.asked(&object.path));
+        match waited {
+            Ok(waited) if asked <= bound || took < SOON => return Ok((asked, waited)),
+            Err(error) if took < SOON => return Err(error),
+            _ => run.tell(&format!("{CLIENTS} clients took {took:.1?} to ask for {name}: once more")),
+        }
+        scene.asks_again(&format!("{name} after {attempt}")).await?;
+    }
+    bail!("{CLIENTS} clients never asked in time for {name}")
+}
+
 /// All have asked before the origin answers; how long each waited from then on.
-async fn crowd(scene: &Scene, address: SocketAddr, object: &Object) -> anyhow::Result<Vec<Duration>> {
+async fn all_at_once(scene: &Scene, address: SocketAddr, object: &Object) -> anyhow::Result<Vec<Duration>> {
+    // Connected before, so that the origin is silent for no longer than it takes to ask.
+    let lines = try_join_all((0..CLIENTS).map(|_| Raw::connect(address))).await?;
     scene.origin.feel(Mood::Silent);
     let all = Barrier::new(CLIENTS + 1);
-    let clients = (0..CLIENTS).map(async |_| {
-        let mut raw = Raw::connect(address).await?;
+    let clients = lines.into_iter().map(async |mut raw| {
         raw.send(&object.path).await?;
         all.wait().await;
         let begun = Instant::now();

@@ -21,7 +21,7 @@ use crate::{run::Run, wait};
 const CONNECTIONS: usize = 16;
 /// An icon, an image in a list, a photograph.
 const SIZES: [(usize, &str); 3] = [(4 * 1024, "4 KiB"), (64 * 1024, "64 KiB"), (1024 * 1024, "1 MiB")];
-const READY: Duration = Duration::from_secs(20);
+const READY: Duration = Duration::from_mins(1);
 const GOAL: f64 = 0.9;
 
 /// nginx that serves a folder. It ends, and the folder goes, with this value.

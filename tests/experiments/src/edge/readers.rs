@@ -15,7 +15,7 @@ use magnitude_load::raw::{Cut, Raw};
 use rand::{Rng, RngExt, SeedableRng, rngs::SmallRng};
 use tokio::{task::JoinSet, time::Instant};
 
-use super::scene::Object;
+use super::scene::{Object, SOON};
 use crate::load::Latencies;
 
 /// What is asked for, the first far more often than the last.
@@ -31,6 +31,8 @@ pub struct Seen {
     pub answers: BTreeMap<String, usize>,
     /// Answers that were none, or not the right ones.
     pub failures: Vec<String>,
+    /// How many of those came so late that the origin may have been given up.
+    pub late: usize,
     /// Answers that ended in the middle and were asked for again.
     pub cut: usize,
     pub waits: Vec<Duration>,
@@ -101,6 +103,7 @@ impl Readers {
                 *all.answers.entry(cache).or_default() += count;
             }
             all.failures.extend(seen.failures);
+            all.late += seen.late;
             all.cut += seen.cut;
             all.waits.extend(seen.waits);
         }
@@ -118,7 +121,10 @@ async fn read(address: SocketAddr, line: &mut Option<Raw>, object: &Object, seen
     }
     match answered.with_context(|| object.path.clone()) {
         Ok(cache) => *seen.answers.entry(cache).or_default() += 1,
-        Err(error) => seen.failures.push(format!("{error:#}")),
+        Err(error) => {
+            seen.failures.push(format!("{error:#}"));
+            seen.late += usize::from(begun.elapsed() >= SOON);
+        }
     }
     seen.waits.push(begun.elapsed());
 }

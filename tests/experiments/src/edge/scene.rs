@@ -9,8 +9,10 @@ use magnitude_objects::{Hash, Key, Objects, Settings};
 use crate::{run::Run, wait};
 
 /// A point of presence looks for its settings at its start only, and is then found by Envoy's next check.
-const THERE: Duration = Duration::from_secs(30);
+const THERE: Duration = Duration::from_mins(1);
 pub const REFRESH: &str = "x-edge-refresh";
+/// Less than a point of presence waits for its origin.
+pub const SOON: Duration = Duration::from_secs(4);
 
 pub struct Scene {
     /// What the points of presence ask.
@@ -42,7 +44,7 @@ impl Scene {
         let (behind, folder) = run.control(|stack| Ok((format!("http://{}", stack.origin()), stack.objects()))).await?;
         let objects = Objects::new(&Settings::folder(&folder))?;
         let points = stack.edges.iter().map(|point| Ok((point.name.clone(), point.public.parse()?))).collect::<anyhow::Result<_>>()?;
-        let (origin, published) = (Origin::before(Some(behind)).await?, Mutex::default());
+        let (origin, published) = (Origin::before(Some(behind))?, Mutex::default());
         let scene = Self { origin, edge, points, secret: stack.edge_refresh, objects, published, seed: run.seed };
         let address = scene.origin.address();
         run.control(move |stack| stack.redirect_edge(Some(address))).await?;
@@ -76,6 +78,16 @@ impl Scene {
         let answer = ask(point, "GET", path, &headers).await?;
         ensure!(answer.status == 200, "{path}: {}", answer.status);
         Ok(answer.cache().to_owned())
+    }
+
+    /// Waits until every point of presence asks the origin, which it may have found silent: then it leaves it alone for some seconds.
+    pub async fn asks_again(&self, name: &str) -> anyhow::Result<()> {
+        let object = self.publish(name, 1024).await?;
+        for (name, point) in &self.points {
+            let answered = async || Ok((ask(*point, "GET", &object.path, &[]).await?.status == 200).then_some(()));
+            wait::until(&format!("{name} asks the origin"), THERE, Duration::from_millis(20), answered).await?;
+        }
+        Ok(())
     }
 
     /// Asks until the point of presence answers from its cache.

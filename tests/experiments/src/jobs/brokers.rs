@@ -10,7 +10,7 @@ use super::workers::Workers;
 use crate::{run::Run, wait};
 
 const QUEUE: &str = "social.default";
-const PATIENCE: Duration = Duration::from_mins(1);
+const PATIENCE: Duration = Duration::from_mins(2);
 const LOOK: Duration = Duration::from_millis(50);
 
 pub struct Brokers(Vec<String>);

@@ -26,6 +26,7 @@ const WORKER_DIES_EVERY: Duration = Duration::from_secs(3);
 const BROKER_DIES_EVERY: Duration = Duration::from_secs(10);
 /// Buckets that move.
 const BATCH: usize = 64;
+const TAKEN: Duration = Duration::from_mins(2);
 
 /// All of them while jobs flow.
 pub async fn all(run: &mut Run, feed: &Feed, size: &Size) -> anyhow::Result<Phases> {
@@ -79,7 +80,7 @@ async fn leaders_die(run: &Run, brokers: &Brokers, times: usize) -> anyhow::Resu
 async fn relays_die_before_the_confirmation(run: &Run, workers: &Workers, brokers: &Brokers) -> anyhow::Result<()> {
     brokers.freeze(run).await?;
     let taken = Taken::from_now(&run.databases()?).await?;
-    wait::until("a relay has taken rows", Duration::from_secs(30), wait::STEP, async || taken.any().await).await?;
+    wait::until("a relay has taken rows", TAKEN, wait::STEP, async || taken.any().await).await?;
     run.fault("the relays are killed between taking and confirmation");
     for worker in workers.names() {
         workers::kill(run, worker).await?;
@@ -97,9 +98,7 @@ async fn buckets_move(run: &Run) -> anyhow::Result<()> {
     let buckets: Vec<_> = owners.owned(SERVICE, 0).into_iter().take(BATCH).collect();
     for to in [shards.get(1).context("a move needs two shards")?, &shards[0]] {
         run.fault(&format!("{} buckets move to {to}", buckets.len()));
-        let moving = reshard::start(run.folder(), SERVICE, &["move", "--buckets", &reshard::list(&buckets), "--to", to])?;
-        let (done, said) = reshard::finish(moving).await?;
-        anyhow::ensure!(done, "the buckets did not move: {said}");
+        reshard::insist(run.folder(), SERVICE, &["move", "--buckets", &reshard::list(&buckets), "--to", to]).await?;
     }
     Ok(())
 }

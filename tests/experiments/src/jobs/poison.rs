@@ -22,8 +22,8 @@ use crate::{
 const NAME: &str = "poison";
 const TITLE: &str = "jobs that cannot succeed are parked after their tries, and the others do not notice";
 const TRIES: i32 = 3;
-/// Two delays of 2 and 4 s, a quarter more at most, and the tries themselves.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// Far longer than two delays of 2 and 4 s, a quarter more at most, and the tries themselves.
+const PATIENCE: Duration = Duration::from_mins(2);
 /// Of a round: one that fails each time, and four of which payload, kind, version or size is bad.
 const POISON: usize = 5;
 /// A payload of so much text is larger than workers read.

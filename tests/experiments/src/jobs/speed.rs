@@ -22,7 +22,7 @@ use crate::{
 const LOOK: Duration = Duration::from_millis(20);
 /// Nearly as many messages as the relays leave in the broker at once.
 const WINDOW: usize = 9_000;
-const PATIENCE: Duration = Duration::from_mins(1);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// Jobs of transactions of their own, so many a second; each with the moment of its transaction's answer.
 pub async fn steady(feed: &Feed, rate: u32, long: Duration) -> Vec<(Pair, f64)> {

@@ -50,6 +50,7 @@ impl Client {
     }
 
     /// Every POST has an idempotency key of its own, so that the load balancer may send it once more.
+    #[must_use]
     pub fn keyed(self, keyed: bool) -> Self {
         Self { keyed, ..self }
     }

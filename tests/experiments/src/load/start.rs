@@ -16,7 +16,7 @@ use super::{
     Client, Event, History, Outcome, Reply, Window, contest,
     session::{Author, Session},
 };
-use crate::owners::Owners;
+use crate::{owners::Owners, wait};
 
 /// Registering hashes a password: more at once would only queue.
 const REGISTRATIONS: usize = 2;
@@ -24,6 +24,8 @@ const REGISTRATIONS: usize = 2;
 const MOST: usize = 32;
 /// Articles that are shared for favorites.
 const SHARED: usize = 200;
+/// How often a first article may be refused: a busy machine does that.
+const FIRST: usize = 20;
 
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -161,7 +163,13 @@ async fn begin(common: &Arc<Common>, url: &str, seed: u64, number: usize) -> any
     let random = StdRng::seed_from_u64(seed.wrapping_add(number as u64));
     let mut session =
         Session { common: common.clone(), number, name: name.clone(), token, random, articles: Vec::new(), bucket: None, steady: false };
-    session.publish().await;
+    for _ in 0..FIRST {
+        session.publish().await;
+        if session.bucket.is_some() {
+            break;
+        }
+        sleep(wait::STEP).await;
+    }
     ensure!(session.bucket.is_some(), "{name} could not publish its first article");
     lock(&common.names).push(name);
     Ok(session)

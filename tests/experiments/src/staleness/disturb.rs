@@ -12,7 +12,7 @@ const CALM: u64 = 50;
 /// Writes that are answered while one lasts that lasts.
 const LASTS: u64 = 100;
 /// Without so many in this time, something else is wrong.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// What happens to the cache and the replicas meanwhile.
 #[derive(Clone, Copy, Debug)]

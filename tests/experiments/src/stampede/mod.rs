@@ -22,6 +22,8 @@ const NAME: &str = "stampede";
 const TITLE: &str = "10 000 clients of 4 processes miss one key at once, and make one query";
 const PROCESSES: usize = 4;
 const CLIENTS: usize = 10_000;
+/// A process that says nothing for so long never will.
+const PATIENCE: Duration = Duration::from_mins(2);
 /// What counts the queries, in the database.
 const COUNTER: &str = "stampede_queries";
 
@@ -100,7 +102,7 @@ impl Process {
     }
 
     async fn line(&mut self) -> anyhow::Result<String> {
-        let line = timeout(Duration::from_secs(30), self.answers.next_line()).await.context("a process of clients is silent")??;
+        let line = timeout(PATIENCE, self.answers.next_line()).await.context("a process of clients is silent")??;
         line.context("a process of clients ended")
     }
 }

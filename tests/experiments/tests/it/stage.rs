@@ -9,7 +9,7 @@ use magnitude_experiments::{
     owners::Owners,
 };
 use magnitude_ids::{Bucket, Id};
-use magnitude_kit::eventually;
+use magnitude_kit::eventually_within;
 use magnitude_load::stack::Stack;
 use redis::aio::MultiplexedConnection;
 use sqlx::PgConnection;
@@ -47,7 +47,8 @@ impl Stage {
     pub async fn load(&self) -> Record {
         let settings = Settings { sessions: 2, per_shard: 1, pause: Duration::from_millis(5), ..Settings::new(1) };
         let load = Load::start(&self.stack.url, self.owners.clone(), &settings).await.expect("the sessions sign in");
-        eventually("forty acknowledged writes", async || load.history().writes(load.history().whole(), |_| true).count() >= 40).await;
+        let written = async || load.history().writes(load.history().whole(), |_| true).count() >= 40;
+        eventually_within(Duration::from_mins(2), "forty acknowledged writes", written).await;
         load.stop().await.expect("no session panicked")
     }
 
