@@ -42,7 +42,7 @@ const FANS: usize = 96;
 
 const TURNED: Duration = Duration::from_mins(1);
 /// How often the last one does it again where Redis was too slow to be told of a write: then an old count is shown for a moment.
-const ATTEMPTS: usize = 5;
+const ATTEMPTS: usize = 2;
 
 /// How much of everything.
 struct Size {
