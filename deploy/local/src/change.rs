@@ -1,14 +1,10 @@
 //! Faults on purpose, and more nodes.
 
-use std::time::Duration;
-
 use anyhow::{Context, Result, ensure};
 use rustix::process::Signal;
 
 use crate::edge::EDGE;
 use crate::fault;
-use crate::life::Health;
-use crate::process::poll;
 use crate::stack::Stack;
 use crate::topology::{Kind, Node};
 use crate::up::{Extent, Report};
@@ -117,19 +113,6 @@ impl Stack {
         Ok(node)
     }
 
-    /// Waits, so long at most, until no worker is on its way out: the autoscaler may be taking one away, which is no fault of it.
-    pub fn wait_for_leaving(&self, bound: Duration) -> Result<()> {
-        let mut asked = Ok(());
-        poll(bound, || match Self::open(&self.folder) {
-            Ok(now) => now.nodes().iter().all(|node| node.kind != Kind::Worker || now.health(node) == Health::Ready),
-            Err(error) => {
-                asked = Err(error);
-                true
-            }
-        });
-        asked
-    }
-
     /// Whether nodes of this group come and go without data.
     fn scales(&self, group: &str) -> bool {
         self.topology.services.iter().any(|service| service.name == group)
@@ -159,8 +142,9 @@ impl Stack {
         Ok(name)
     }
 
-    /// What is changed is what there is now: somebody else, like the autoscaler, may have added a node.
-    pub(crate) fn change(&mut self) -> Result<std::fs::File> {
+    /// Nobody else, like the autoscaler, changes the stack as long as what this returns lives. What it is now is read anew: somebody may have
+    /// added a node.
+    pub fn change(&mut self) -> Result<std::fs::File> {
         let lock = self.lock()?;
         *self = Self::open(&self.folder)?;
         Ok(lock)

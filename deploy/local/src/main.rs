@@ -3,7 +3,6 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
-use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand, ValueEnum};
@@ -101,9 +100,6 @@ enum Only {
     Everything,
 }
 
-/// A worker that is told to leave ends its jobs first.
-const LEAVING: Duration = Duration::from_secs(30);
-
 fn main() -> ExitCode {
     match run(Args::parse().command) {
         Ok(code) => code,
@@ -135,10 +131,11 @@ fn run(order: Order) -> Result<ExitCode> {
         Order::Logs { node, follow } => logs(&open()?, node, follow)?,
         Order::Doctor => return doctor(&folder),
         Order::Heal => {
-            open()?.heal()?;
-            let healed = open()?;
-            healed.wait_for_leaving(LEAVING)?;
-            return Ok(status(&open()?));
+            let mut stack = open()?;
+            stack.heal()?;
+            // The autoscaler takes nobody away while all are looked at, and whom it was taking away has gone.
+            let _unchanged = stack.change()?;
+            return Ok(status(&stack));
         }
         Order::Restart { name } => each(&open()?, &name, Stack::restart)?,
         Order::Start { name } => each(&open()?, &name, Stack::start)?,
