@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context, bail};
+use anyhow::{Context, ensure};
 use magnitude_ids::Bucket;
 use tokio::process::{Child, Command};
 
@@ -36,18 +36,22 @@ pub async fn finish(child: Child) -> anyhow::Result<(bool, String)> {
     Ok((status.success(), said.trim().replace('\n', "; ")))
 }
 
+/// One that must succeed.
+pub async fn complete(folder: &Path, service: &str, arguments: &[&str]) -> anyhow::Result<()> {
+    let (done, said) = finish(start(folder, service, arguments)?).await?;
+    ensure!(done, "{service} reshard was given up: {said}");
+    Ok(())
+}
+
 /// The same command again until it succeeds.
-pub async fn insist(folder: &Path, service: &str, arguments: &[&str]) -> anyhow::Result<()> {
-    let mut said = String::new();
-    for _ in 0..ATTEMPTS {
-        let (done, told) = finish(start(folder, service, arguments)?).await?;
-        if done {
-            return Ok(());
+pub async fn insist(mut command: impl AsyncFnMut() -> anyhow::Result<()>) -> anyhow::Result<()> {
+    for _ in 1..ATTEMPTS {
+        match command().await {
+            Ok(()) => return Ok(()),
+            Err(error) => eprintln!("once more: {error:#}"),
         }
-        eprintln!("{service} reshard was given up: {told}");
-        said = told;
     }
-    bail!("{service} reshard is given up each time: {said}")
+    command().await
 }
 
 /// As `--buckets` wants them.

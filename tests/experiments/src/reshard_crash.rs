@@ -119,7 +119,7 @@ async fn go_home(run: &Run, buckets: &[Bucket]) -> anyhow::Result<()> {
     for service in SERVICES {
         if owners.number(service, buckets[0]) != Some(0) {
             let back = ["move", "--buckets", &reshard::list(buckets), "--to", &home];
-            reshard::insist(run.folder(), service, &back).await?;
+            reshard::insist(async || reshard::complete(run.folder(), service, &back).await).await?;
         }
     }
     Ok(())

@@ -99,18 +99,14 @@ async fn to_and_fro(run: &Run, load: &Load, buckets: Vec<Bucket>) -> anyhow::Res
     Ok(Moved { buckets: buckets.into_iter().collect(), window: Window { from, to: load.history().now() } })
 }
 
-/// The same command again until it succeeds for every service.
+/// For every service, again until it succeeds.
 async fn insist(run: &Run, arguments: &[&str]) -> anyhow::Result<()> {
-    let mut left = reshard::ATTEMPTS;
-    loop {
-        let arguments: Vec<_> = arguments.iter().map(|argument| (*argument).to_owned()).collect();
-        let done = run.control(move |stack| stack.reshard(&arguments)).await;
-        left -= 1;
-        match done {
-            Err(error) if left > 0 => run.tell(&format!("once more: {error:#}")),
-            done => return done,
-        }
-    }
+    let arguments: Vec<_> = arguments.iter().map(|argument| (*argument).to_owned()).collect();
+    reshard::insist(async || {
+        let arguments = arguments.clone();
+        run.control(move |stack| stack.reshard(&arguments)).await
+    })
+    .await
 }
 
 fn figures(run: &mut Run, record: &Record, (calm, moved): (Window, &Moved), pauses: &Pauses) {

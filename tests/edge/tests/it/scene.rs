@@ -71,7 +71,7 @@ pub async fn in_time<T>(mut attempt: impl AsyncFnMut(usize) -> Option<T>) -> T {
     panic!("each of twenty attempts was too late");
 }
 
-/// Waits for a state, at most half a minute.
+/// Waits for a state, at most a minute.
 pub async fn eventually(what: &str, state: impl AsyncFnMut() -> bool) {
     eventually_within(BOUND, what, state).await;
 }

@@ -98,7 +98,8 @@ async fn buckets_move(run: &Run) -> anyhow::Result<()> {
     let buckets: Vec<_> = owners.owned(SERVICE, 0).into_iter().take(BATCH).collect();
     for to in [shards.get(1).context("a move needs two shards")?, &shards[0]] {
         run.fault(&format!("{} buckets move to {to}", buckets.len()));
-        reshard::insist(run.folder(), SERVICE, &["move", "--buckets", &reshard::list(&buckets), "--to", to]).await?;
+        let listed = reshard::list(&buckets);
+        reshard::insist(async || reshard::complete(run.folder(), SERVICE, &["move", "--buckets", &listed, "--to", to]).await).await?;
     }
     Ok(())
 }

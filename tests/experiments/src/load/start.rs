@@ -24,8 +24,8 @@ const REGISTRATIONS: usize = 2;
 const MOST: usize = 32;
 /// Articles that are shared for favorites.
 const SHARED: usize = 200;
-/// How often a first article may be refused: a busy machine does that.
-const FIRST: usize = 20;
+/// A busy machine may refuse a first article.
+const FIRST: Duration = Duration::from_mins(1);
 
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -163,14 +163,11 @@ async fn begin(common: &Arc<Common>, url: &str, seed: u64, number: usize) -> any
     let random = StdRng::seed_from_u64(seed.wrapping_add(number as u64));
     let mut session =
         Session { common: common.clone(), number, name: name.clone(), token, random, articles: Vec::new(), bucket: None, steady: false };
-    for _ in 0..FIRST {
+    wait::until(&format!("{name} publishes a first article"), FIRST, wait::STEP, async || {
         session.publish().await;
-        if session.bucket.is_some() {
-            break;
-        }
-        sleep(wait::STEP).await;
-    }
-    ensure!(session.bucket.is_some(), "{name} could not publish its first article");
+        Ok(session.bucket)
+    })
+    .await?;
     lock(&common.names).push(name);
     Ok(session)
 }
