@@ -55,7 +55,7 @@ main() {
   time docker compose up --detach --wait --no-build
   "$experiment" describe "$MAGNITUDE_TEST_STACK"
   say 'The black-box suite'
-  cargo test --package magnitude-conformance
+  deploy/local/suite.sh magnitude-conformance
   say 'The browser'
   (cd tests/browser && npm ci --no-progress --loglevel=error \
     && WEB_URL=$(address url) EDGE_URL=$(address edge_url) DEMO_PASSWORD=$(described demo_password) node --test test/demo.test.mjs test/journey.test.mjs)

@@ -20,13 +20,13 @@ prove() {
   local round
   for round in $(seq 20); do
     echo "Round $round of 20, on a database that began empty."
-    cargo test --package "$suite"
+    deploy/local/suite.sh "$suite"
   done
   target/debug/load fill --articles 10000 --tags 5000
   echo '4 copies at once, on the filled database.'
   at_once 4
   echo 'One more round, on the filled database.'
-  cargo test --package "$suite"
+  deploy/local/suite.sh "$suite"
   echo 'Proved: 20 rounds in a row, 4 copies at once and one round more, with replicas 500 ms late.'
 }
 
@@ -50,7 +50,7 @@ at_once() {
   local number ended
   set -m
   for number in $(seq "$1"); do
-    cargo test --package "$suite" >"$STACK_DIR/logs/copy-$number.log" 2>&1 &
+    deploy/local/suite.sh "$suite" >"$STACK_DIR/logs/copy-$number.log" 2>&1 &
     copies+=($!)
   done
   set +m
@@ -76,7 +76,7 @@ main() {
   else
     "$stack" up
     if [ -n "$suite" ]; then
-      cargo test --package "$suite"
+      deploy/local/suite.sh "$suite"
     else
       target/debug/load demo
       cargo test --workspace
