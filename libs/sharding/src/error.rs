@@ -39,6 +39,11 @@ pub(crate) fn not_owned(error: &sqlx::Error) -> bool {
     code(error).as_deref() == Some(NOT_OWNED)
 }
 
+/// The statement took longer than it may, here for a row or a lock.
+pub(crate) fn timed_out(error: &sqlx::Error) -> bool {
+    code(error).as_deref() == Some("57014")
+}
+
 /// Whether the server, not the statement, was the trouble: the connection broke, or it shut down (57P01 to 57P03), or it
 /// became a replica (25006), or it has no room (53300), or a replica cancelled the read for its replay (40001 there).
 pub(crate) fn lost_connection(error: &sqlx::Error) -> bool {

@@ -10,6 +10,7 @@ use uuid::Uuid;
 use crate::{
     Committed, Error, Shards,
     bounded::bounded,
+    error::timed_out,
     read::{Hold, pause},
     shards::{Cause, HOLD},
 };
@@ -40,6 +41,8 @@ impl Shards {
             match self.settled(bucket, id).await {
                 Ok(attempt) => return Ok(attempt.is_some()),
                 Err(error @ (Error::BucketUnavailable | Error::Unavailable)) => hold.on(self, seen, error).await?,
+                // Its transaction has not ended.
+                Err(Error::Database(error)) if timed_out(&error) => return Err(Error::Unknown),
                 Err(error) => return Err(error),
             }
         }

@@ -13,16 +13,16 @@ use uuid::Uuid;
 use crate::{
     Answer, Binds, Error, Shards, Stamp, WriteId,
     bounded::bounded,
-    error::{lost_connection, not_owned},
+    error::{lost_connection, not_owned, timed_out},
     read::{Hold, pause},
     settle::Doubt,
     shards::{HOLD, stamp_on},
 };
 
-/// A write that may go on, or the answer of the same write when it was made first.
+/// A write that may go on, or the same write, made before: with its answer, if that was kept.
 pub enum Begun {
     New(Write),
-    Repeated(Answer),
+    Repeated(Option<Answer>),
 }
 
 /// A transaction in one bucket, on its shard's primary, with the guard taken and its write id inserted. Dropped without
@@ -69,7 +69,13 @@ impl Shards {
                 Err(Error::Database(error)) if not_owned(&error) => hold.on(self, map.generation, Error::BucketUnavailable).await?,
                 // Nothing was written before COMMIT, so a lost connection here is safe to try again.
                 Err(Error::Unavailable) if Instant::now() < deadline => pause().await,
-                Err(Error::InProgress) if id.outlives && Instant::now() < deadline => pause().await,
+                Err(error) if id.outlives && is_held(&error) => {
+                    // Whoever holds it is dead: what it sent to the database before still has to end.
+                    if Instant::now() >= deadline {
+                        return Err(Error::Unknown);
+                    }
+                    pause().await;
+                }
                 done => return done,
             }
         }
@@ -129,13 +135,23 @@ impl Shards {
     }
 }
 
+/// Whether another transaction has the write's id and has not ended yet: it is locked, or its row was waited for until the statement's end.
+fn is_held(error: &Error) -> bool {
+    match error {
+        Error::InProgress => true,
+        Error::Database(error) => timed_out(error),
+        _ => false,
+    }
+}
+
 /// Takes the guard and the id.
 async fn guarded(mut write: Write) -> Result<Begun, Error> {
     if write.id.is_keyed() && !try_lock(&mut write).await? {
         write.rollback().await;
         return Err(Error::InProgress);
     }
-    if insert_id(&mut write).await? {
+    let id = write.id.clone();
+    if insert_id(&mut write, &id).await? {
         return Ok(Begun::New(write));
     }
     let answer = first_answer(&mut write).await;
@@ -151,26 +167,26 @@ async fn try_lock(write: &mut Write) -> Result<bool, Error> {
 
 /// Takes the guard and inserts the id. False when the id is there: a key counts for 24 h. A client may try again what was settled as
 /// never to come; a write whose id was told to another bucket may not, since that bucket has acted on it.
-async fn insert_id(write: &mut Write) -> Result<bool, Error> {
-    let (bucket, id, fingerprint) = (write.bucket.as_i16(), write.id.id, write.id.fingerprint.map(Vec::from));
+async fn insert_id(write: &mut Write, id: &WriteId) -> Result<bool, Error> {
     let inserted: Option<bool> = sqlx::query_scalar(
         "insert into sharding.writes as w (bucket, write_id, attempt, fingerprint)
          select $1, $2, $3, $4 from (select sharding.guard($1) as passed) g where g.passed
          on conflict (bucket, write_id) do update
             set attempt = excluded.attempt, fingerprint = excluded.fingerprint, status = null, answer = null, created_at = clock_timestamp()
-            where w.created_at < now() - interval '24 hours' or (w.attempt is null and $4 is not null)
+            where w.created_at < now() - interval '24 hours' or (w.attempt is null and not $5)
          returning true",
     )
-    .bind(bucket)
-    .bind(id)
+    .bind(write.bucket.as_i16())
+    .bind(id.id)
     .bind(write.attempt)
-    .bind(fingerprint)
+    .bind(id.fingerprint.map(Vec::from))
+    .bind(id.told)
     .fetch_optional(&mut **write)
     .await?;
     Ok(inserted.is_some())
 }
 
-async fn first_answer(write: &mut Write) -> Result<Answer, Error> {
+async fn first_answer(write: &mut Write) -> Result<Option<Answer>, Error> {
     let (bucket, id) = (write.bucket.as_i16(), write.id.id);
     let (attempt, fingerprint, status, answer): (Option<Uuid>, Option<Vec<u8>>, Option<i16>, Option<String>) =
         sqlx::query_as("select attempt, fingerprint, status, answer from sharding.writes where bucket = $1 and write_id = $2")
@@ -184,8 +200,8 @@ async fn first_answer(write: &mut Write) -> Result<Answer, Error> {
     if fingerprint != write.id.fingerprint.map(Vec::from) {
         return Err(Error::KeyReused);
     }
-    let status = status.and_then(|status| u16::try_from(status).ok()).ok_or(Error::Unknown)?;
-    Ok(Answer { status, body: answer.unwrap_or_default() })
+    let status = status.and_then(|status| u16::try_from(status).ok());
+    Ok(status.map(|status| Answer { status, body: answer.unwrap_or_default() }))
 }
 
 impl Write {
@@ -197,11 +213,24 @@ impl Write {
         self.id.id
     }
 
-    /// Keeps the answer that a repetition of the idempotency key gets; nothing to keep without a key.
+    /// This try of the write; what it records for others is found by it.
+    pub fn attempt(&self) -> Uuid {
+        self.attempt
+    }
+
+    /// Whether a client may ask for the first answer again.
+    pub fn is_keyed(&self) -> bool {
+        self.id.is_keyed()
+    }
+
+    /// The same write under another id, for one that was begun under an id that another bucket was told. False if it was made before: then
+    /// this transaction must not be committed.
+    pub async fn is_also(&mut self, id: &WriteId) -> Result<bool, Error> {
+        insert_id(self, id).await
+    }
+
+    /// Keeps the answer that a repetition gets.
     pub async fn keep_answer(&mut self, status: u16, body: &str) -> Result<(), Error> {
-        if !self.id.is_keyed() {
-            return Ok(());
-        }
         let (bucket, id) = (self.bucket.as_i16(), self.id.id);
         sqlx::query("update sharding.writes set status = $3, answer = $4 where bucket = $1 and write_id = $2")
             .bind(bucket)

@@ -30,7 +30,7 @@ async fn a_repeated_key_gets_the_first_answer() {
     let again = bench.shards().begin(bucket(7), &key(b"milk")).await.unwrap();
 
     let Begun::Repeated(answer) = again else { panic!("the write was begun twice") };
-    assert_eq!(answer, Answer { status: 201, body: "done".to_owned() });
+    assert_eq!(answer, Some(Answer { status: 201, body: "done".to_owned() }));
 }
 
 #[tokio::test]
@@ -68,7 +68,68 @@ async fn a_key_of_a_dead_instance_is_waited_for() {
     first.commit().await.unwrap();
 
     let Ok(Begun::Repeated(answer)) = again.await else { panic!("the write was begun twice") };
-    assert_eq!(answer.body, "done");
+    assert_eq!(answer.map(|answer| answer.body).as_deref(), Some("done"));
+}
+
+fn request(again: bool) -> WriteId {
+    WriteId::of_request("ann", "PUT /notes/1", "r").outliving(again)
+}
+
+#[tokio::test]
+async fn a_request_of_a_dead_instance_is_waited_for() {
+    let bench = Bench::new().await;
+    let first = begin_new(bench.shards(), &request(false)).await;
+
+    let again = request(true);
+    let again = bench.shards().begin(bucket(7), &again);
+    tokio::pin!(again);
+    assert!(tokio::time::timeout(Duration::from_millis(200), &mut again).await.is_err(), "it did not wait");
+    first.commit().await.unwrap();
+
+    // There is no answer: none was kept.
+    assert!(matches!(again.await, Ok(Begun::Repeated(None))));
+}
+
+#[tokio::test]
+async fn a_request_whose_instance_died_before_its_commit_is_begun_anew() {
+    let bench = Bench::new().await;
+    let first = begin_new(bench.shards(), &request(false)).await;
+    let again = request(true);
+    let again = bench.shards().begin(bucket(7), &again);
+    tokio::pin!(again);
+    assert!(tokio::time::timeout(Duration::from_millis(200), &mut again).await.is_err(), "it did not wait");
+    first.rollback().await;
+
+    let Ok(Begun::New(write)) = again.await else { panic!("it was not begun anew") };
+    write.rollback().await;
+}
+
+/// Its instance may have settled it as never to come before it died.
+#[tokio::test]
+async fn a_request_that_was_given_up_may_come_again_but_not_what_others_were_told_of() {
+    let bench = Bench::new().await;
+    let told = WriteId::with_id(uuid::Uuid::new_v4());
+    for id in [request(true), told.clone()] {
+        assert!(!bench.shards().was_committed(bucket(7), id.id()).await.unwrap());
+    }
+
+    begin_new(bench.shards(), &request(true)).await.commit().await.unwrap();
+
+    assert!(matches!(bench.shards().begin(bucket(7), &told).await, Err(Error::GivenUp)));
+}
+
+#[tokio::test]
+async fn a_write_is_known_by_a_second_id() {
+    let bench = Bench::new().await;
+    let mut first = bench.shards().write(bucket(7)).await.unwrap();
+    assert!(first.is_also(&request(false)).await.unwrap());
+    first.commit().await.unwrap();
+
+    let mut second = bench.shards().write(bucket(7)).await.unwrap();
+
+    assert!(!second.is_also(&request(true)).await.unwrap());
+    second.rollback().await;
+    assert!(matches!(bench.shards().begin(bucket(7), &request(true)).await, Ok(Begun::Repeated(None))));
 }
 
 #[tokio::test]
