@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use magnitude_ids::Bucket;
-use magnitude_sharding::{Error, Shards, Write};
+use magnitude_sharding::{Error, Freshness, Shards, Write};
 use uuid::Uuid;
 
 use crate::{Context, Job, JobError, Lane, trace};
@@ -80,6 +80,22 @@ async fn insert<J: Job>(write: &mut Write, id: Uuid, job: &J, options: Options) 
         .execute(&mut **write)
         .await?;
     Ok(inserted.rows_affected() > 0)
+}
+
+/// The most jobs that [`left`] returns: more wait for a worker.
+const LEFT: i64 = 100;
+
+/// Of a kind, what a bucket still has; one that a worker runs just now, too.
+const PENDING: &str = "
+    select id, payload from jobs.jobs where bucket = $1 and kind = $3 and version = $4 and (select sharding.owns($1, $2)) order by due_at limit $5";
+
+/// The jobs of a kind that stand in a bucket, for a request that finds its write done: who did it may have died before it ran them inline.
+pub async fn left<J: Job>(shards: &Shards, bucket: Bucket) -> Result<Vec<Enqueued<J>>, Error> {
+    let bind = |q: magnitude_sharding::Binds| q.bind(J::KIND).bind(J::VERSION).bind(LEFT);
+    let rows: Vec<(Uuid, serde_json::Value)> = shards.fetch_all(bucket, Freshness::Primary, PENDING, bind).await?;
+    // One that cannot be read is parked by a worker, which says why.
+    let readable = rows.into_iter().filter_map(|(id, payload)| Some(Enqueued { job: serde_json::from_value(payload).ok()?, bucket, id }));
+    Ok(readable.collect())
 }
 
 /// Runs the job at once and deletes its row; what fails is logged and left to a worker. Returns whether it succeeded.
