@@ -13,7 +13,7 @@ mod tasks;
 mod telemetry;
 
 pub use answer::{ApiError, Json, answer, rfc3339_millis};
-pub use ask::{Body, Fields, Idempotency, Object, Page, Params, Patch, Path, Stream};
+pub use ask::{Body, Delivery, Fields, Idempotency, Object, Page, Params, Patch, Path, Stream};
 pub use cli::{run, run_with};
 pub use layers::{Answers, AsItIs, KeptAnswer, Reading, degraded, knows};
 pub use server::Running;

@@ -47,9 +47,9 @@ pub async fn by_email(app: &App, email: &str) -> Result<Option<User>, ApiError> 
     Ok(holder(app, &name).await?.filter(|user| Name::email(&user.email) == name))
 }
 
-/// The user that a keyed registration made, whatever was changed of it since.
-pub async fn by_registration(app: &App, write_id: Uuid) -> Result<Option<User>, ApiError> {
-    Ok(holder(app, &Name::registration(write_id)).await?.filter(|user| user.write_id == write_id))
+/// The user that a registration made, by a name that was reserved for it, whatever was changed of the user since.
+pub async fn by_registration(app: &App, name: &Name, write_id: Uuid) -> Result<Option<User>, ApiError> {
+    Ok(holder(app, name).await?.filter(|user| user.write_id == write_id))
 }
 
 /// Whom a name's row leads to, from primaries.

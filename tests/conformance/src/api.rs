@@ -167,6 +167,7 @@ fn service(path: &str) -> &'static str {
     match first {
         "articles" | "tags" => "articles",
         "media" => "media",
+        "notifications" => "social",
         "profiles" if path.ends_with("/follow") => "social",
         _ => "accounts",
     }

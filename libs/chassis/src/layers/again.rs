@@ -9,12 +9,13 @@ use axum::{
 use super::Edge;
 use crate::{answer::ApiError, ask::is_sent_again};
 
-/// A write that comes once more may have been done by the instance that died with it: to be refused now says nothing of that.
+/// A write that comes once more may have been done by the instance that died with it: to be refused now, also for a session that has
+/// ended since, says nothing of that.
 pub(super) async fn again(State(edge): State<Edge>, request: Request, next: Next) -> Response {
     let may_be_done = !request.method().is_safe() && is_sent_again(request.headers());
     let response = next.run(request).await;
     match response.status() {
-        status @ (StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) if may_be_done => edge
+        status @ (StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS | StatusCode::UNAUTHORIZED) if may_be_done => edge
             .shape
             .refuse(ApiError::outcome_unknown(anyhow!("the instance that had it before died, and now it is refused with {status}"))),
         _ => response,
@@ -42,15 +43,16 @@ mod tests {
 
     #[tokio::test]
     async fn only_a_write_that_may_have_been_done_is_unknown_when_it_is_refused() {
-        let (key, second) = (("idempotency-key", "k"), ("x-envoy-attempt-count", "2"));
+        let (first, second) = (("x-sent-before", "0"), ("x-sent-before", "317"));
         let (unavailable, unknown) = (StatusCode::SERVICE_UNAVAILABLE, StatusCode::GATEWAY_TIMEOUT);
 
-        assert_eq!(status(Method::POST, unavailable, &[key, second]).await, unknown);
-        assert_eq!(status(Method::POST, StatusCode::TOO_MANY_REQUESTS, &[key, second]).await, unknown);
-        assert_eq!(status(Method::POST, StatusCode::CREATED, &[key, second]).await, StatusCode::CREATED);
-        assert_eq!(status(Method::POST, unavailable, &[key, ("x-envoy-attempt-count", "1")]).await, unavailable);
-        // Without a key it is sent once more only if it never was.
-        assert_eq!(status(Method::POST, unavailable, &[second]).await, unavailable);
-        assert_eq!(status(Method::GET, unavailable, &[key, second]).await, unavailable);
+        for refusal in [unavailable, StatusCode::TOO_MANY_REQUESTS, StatusCode::UNAUTHORIZED] {
+            assert_eq!(status(Method::POST, refusal, &[second]).await, unknown);
+            assert_eq!(status(Method::DELETE, refusal, &[second]).await, unknown);
+            assert_eq!(status(Method::POST, refusal, &[first]).await, refusal);
+            assert_eq!(status(Method::POST, refusal, &[]).await, refusal);
+            assert_eq!(status(Method::GET, refusal, &[second]).await, refusal);
+        }
+        assert_eq!(status(Method::POST, StatusCode::CREATED, &[second]).await, StatusCode::CREATED);
     }
 }

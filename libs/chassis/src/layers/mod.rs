@@ -19,6 +19,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::HttpSettings;
 pub use answers::{Answers, KeptAnswer, Reading, knows};
 pub use degrade::degraded;
+pub(crate) use request_id::HEADER as REQUEST_ID;
 pub use shape::AsItIs;
 pub(crate) use shape::Shape;
 

@@ -1,7 +1,7 @@
 use axum::http::{HeaderMap, HeaderValue};
 use uuid::Uuid;
 
-pub(super) const HEADER: &str = "x-request-id";
+pub(crate) const HEADER: &str = "x-request-id";
 const MAX: usize = 64;
 
 /// The client's own id if it can be one, else a new one; what handlers call further gets the same.

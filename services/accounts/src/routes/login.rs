@@ -53,7 +53,9 @@ pub(super) async fn sign_in(app: &App, user: &User, headers: &HeaderMap, id: &Wr
         return Err(refused());
     }
     let begun = sessions::begin(app, &mut write, user.id, headers).await?;
-    write.keep_answer(200, "").await?;
+    if write.is_keyed() {
+        write.keep_answer(200, "").await?;
+    }
     let committed = write.commit().await?;
     app.cache.wrote(&committed, &[]).await;
     begun.remember(app).await;

@@ -9,14 +9,14 @@ use magnitude_chassis::{ApiError, Body, Idempotency, Json};
 use magnitude_contract::accounts::UserBody;
 use magnitude_ids::{Bucket, Id};
 use magnitude_jobs::{enqueue, record_voids, run_now};
-use magnitude_sharding::{Error, WriteId};
+use magnitude_sharding::{Error, Freshness, WriteId};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::{
     App,
     fields::{self, Registration},
-    jobs::SettleNames,
+    jobs::{SettleNames, run_left},
     keyspaces,
     names::{self, Claim, Kind, Name, Reserved, give_back, reserve},
     people,
@@ -46,7 +46,7 @@ pub async fn register(State(app): State<App>, headers: HeaderMap, idempotency: I
     Err(ApiError::unavailable(anyhow::anyhow!("every id that was drawn is another user's")))
 }
 
-/// Nothing if the id that was drawn is another user's. The names are reserved before the password is hashed, the username before
+/// Nothing if the id that was drawn is another user's, or if the names were an instance's that died before it made its user. The names are reserved before the password is hashed, the username before
 /// the email: of many who race for one name the first to reserve it goes on, and all others stop there.
 async fn attempt(app: &App, new: &Registration, idempotency: &Idempotency, headers: &HeaderMap) -> Result<Option<Response>, ApiError> {
     let (username, email) = (Name::username(&new.username), Name::email(&new.email));
@@ -63,7 +63,8 @@ async fn attempt(app: &App, new: &Registration, idempotency: &Idempotency, heade
         }
         give_back(app, &names[..index].iter().collect::<Vec<_>>(), claim).await;
         return match reserved? {
-            Reserved::SameWrite => repeated(app, new, write_id, headers).await.map(Some),
+            Reserved::SameWrite if idempotency.delivery.is_again() && !was_made(app, name, &names, write_id).await? => Ok(None),
+            Reserved::SameWrite => repeated(app, new, name, write_id, keyed, headers).await.map(Some),
             _ => Err(taken(app, name, new).await?),
         };
     }
@@ -121,18 +122,41 @@ async fn insert(
     Ok(Some((StatusCode::CREATED, Json(answer(&user.account(), &begun.token))).into_response()))
 }
 
-/// The same key again: the user that it made signs in and gets the first answer with a new token, if the body says the same,
-/// whatever was changed of the user since.
-async fn repeated(app: &App, new: &Registration, write_id: Uuid, headers: &HeaderMap) -> Result<Response, ApiError> {
-    let Some(user) = people::by_registration(app, write_id).await? else { return Err(Error::InProgress.into()) };
-    let Some(first) = store::users::first(&app.shards, user.id).await? else { return Err(Error::KeyReused.into()) };
-    let same = first.first_names == names_of(new) && app.passwords.verify(&new.password, Some(&first.first_password_hash)).await?;
-    if !same {
+/// Whether an instance that has died came to make the user that it reserved this name for. If not it never will, and all names are free again.
+async fn was_made(app: &App, name: &Name, names: &[Name], write_id: Uuid) -> Result<bool, ApiError> {
+    let held = store::names::find(&app.shards, Freshness::Primary, name).await?;
+    let Some(held) = held.filter(|held| held.write_id == write_id) else { return Ok(false) };
+    let made = names::settle(app, name, &held).await?;
+    if let Some(user) = Id::from_i64(held.user_id).filter(|_| !made) {
+        give_back(app, &names.iter().collect::<Vec<_>>(), Claim { user, write_id, version: 1 }).await;
+    }
+    Ok(made)
+}
+
+/// The same request again: the user that it made signs in and gets the first answer with a new token, whatever was changed of the user
+/// since. Under a key, if the body says the same.
+async fn repeated(
+    app: &App,
+    new: &Registration,
+    name: &Name,
+    write_id: Uuid,
+    keyed: bool,
+    headers: &HeaderMap,
+) -> Result<Response, ApiError> {
+    let Some(user) = people::by_registration(app, name, write_id).await? else { return Err(Error::InProgress.into()) };
+    if keyed && !is_same(app, new, user.id).await? {
         return Err(Error::KeyReused.into());
     }
+    run_left(app, user.id.bucket()).await?;
     let mut answer = sign_in(app, &user, headers, &WriteId::random()).await?;
     answer.user = UserBody { username: new.username.clone(), email: new.email.clone(), bio: None, image: None, ..answer.user };
     Ok((StatusCode::CREATED, Json(answer)).into_response())
+}
+
+/// Whether the body says what the first one did.
+async fn is_same(app: &App, new: &Registration, user: Id) -> Result<bool, ApiError> {
+    let Some(first) = store::users::first(&app.shards, user).await? else { return Ok(false) };
+    Ok(first.first_names == names_of(new) && app.passwords.verify(&new.password, Some(&first.first_password_hash)).await?)
 }
 
 /// The names of a body, to be compared with another's.

@@ -1,12 +1,21 @@
-use axum::{extract::State, http::StatusCode};
-use magnitude_chassis::{ApiError, Idempotency, Json, Path};
+use axum::{
+    extract::State,
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
+use magnitude_chassis::{ApiError, Delivery, Idempotency, Json, Path};
 use magnitude_contract::Timestamp;
 use magnitude_ids::Id;
 use magnitude_jobs::{enqueue, run_now};
-use magnitude_session::{Session, SignedIn};
+use magnitude_session::{Refusal, Session, SignedIn};
+use magnitude_sharding::Begun;
 use serde::Serialize;
 
-use crate::{App, jobs::EndSessions, store};
+use crate::{
+    App,
+    jobs::{EndSessions, run_left},
+    store,
+};
 
 #[derive(Serialize)]
 pub struct SessionsAnswer {
@@ -46,21 +55,43 @@ pub async fn list(State(app): State<App>, SignedIn { session, .. }: SignedIn) ->
 pub async fn revoke(
     State(app): State<App>,
     SignedIn { session, .. }: SignedIn,
+    delivery: Delivery,
     id: Result<Path<String>, ApiError>,
 ) -> Result<StatusCode, ApiError> {
     let not_found = || ApiError::not_found("session");
     let id = id.ok().and_then(|Path(id)| id.parse().ok()).ok_or_else(not_found)?;
-    if end(&app, &session, id).await? { Ok(StatusCode::NO_CONTENT) } else { Err(not_found()) }
+    if end(&app, &session, id, &delivery).await? { Ok(StatusCode::NO_CONTENT) } else { Err(not_found()) }
 }
 
-/// `POST /api/users/logout`.
-pub async fn logout(State(app): State<App>, SignedIn { session, .. }: SignedIn, _: Idempotency) -> Result<StatusCode, ApiError> {
-    end(&app, &session, session.id).await?;
+/// `POST /api/users/logout`. Sent once more it may find its session ended, which is what it wants.
+pub async fn logout(
+    State(app): State<App>,
+    delivery: Delivery,
+    signed_in: Result<SignedIn, Refusal>,
+    key: Result<Idempotency, ApiError>,
+) -> Result<StatusCode, Response> {
+    let session = match signed_in {
+        Ok(SignedIn { session, .. }) => session,
+        Err(Refusal::Invalid) if delivery.is_again() => return Ok(StatusCode::NO_CONTENT),
+        Err(refusal) => return Err(refusal.into_response()),
+    };
+    let done = async {
+        key?;
+        end(&app, &session, session.id, &delivery).await
+    };
+    done.await.map_err(IntoResponse::into_response)?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn end(app: &App, session: &Session, ended: Id) -> Result<bool, ApiError> {
-    let mut write = app.shards.write(session.user.bucket()).await?;
+async fn end(app: &App, session: &Session, ended: Id, delivery: &Delivery) -> Result<bool, ApiError> {
+    let bucket = session.user.bucket();
+    let mut write = match app.shards.begin(bucket, &delivery.write_id(&session.user.to_string())).await? {
+        Begun::New(write) => write,
+        Begun::Repeated(_) => {
+            run_left(app, bucket).await?;
+            return Ok(true);
+        }
+    };
     let hashes = store::sessions::revoke(&mut write, session.user, ended).await?;
     if hashes.is_empty() {
         return Ok(false);

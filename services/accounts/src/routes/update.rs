@@ -1,20 +1,22 @@
 use std::time::Duration;
 
 use axum::extract::State;
-use magnitude_chassis::{ApiError, Body, Json, Patch};
+use magnitude_cache::Void;
+use magnitude_chassis::{ApiError, Body, Delivery, Json, Patch};
 use magnitude_contract::{
     accounts::UserAnswer,
     media::{Taken, object_of},
 };
-use magnitude_jobs::{enqueue, record_voids, run_now};
+use magnitude_ids::Id;
+use magnitude_jobs::{enqueue, record_voids, recorded_voids, run_now};
 use magnitude_session::{Session, SignedIn};
-use magnitude_sharding::Freshness;
+use magnitude_sharding::{Committed, Freshness, WriteId};
 use uuid::Uuid;
 
 use crate::{
     App,
     fields::{self, Changes},
-    jobs::{EndSessions, SettleNames},
+    jobs::{EndSessions, SettleNames, run_left},
     keyspaces,
     names::{self, Claim, Name, Reserved, give_back, insist, reserve},
     routes::user::answer,
@@ -32,16 +34,17 @@ const INSIST: u32 = 4;
 pub async fn update(
     State(app): State<App>,
     SignedIn { session, token }: SignedIn,
+    delivery: Delivery,
     body: Result<Body, ApiError>,
 ) -> Result<Json<UserAnswer>, ApiError> {
-    let changes = fields::changes(&body?)?;
+    let (changes, write_id) = (fields::changes(&body?)?, delivery.write_id(&session.user.to_string()));
     let password_hash = match &changes.password {
         Some(password) => Some(app.passwords.hash(password).await?),
         None => None,
     };
     // Another update of the same user between read and write makes this one begin anew.
     for turn in 0..TURNS {
-        if let Some(user) = attempt(&app, &session, &changes, password_hash.as_deref(), turn >= INSIST).await? {
+        if let Some(user) = attempt(&app, &session, &write_id, &changes, password_hash.as_deref(), turn >= INSIST).await? {
             return Ok(Json(answer(&user.account(), &token)));
         }
         tokio::time::sleep(PAUSE * turn).await;
@@ -60,10 +63,20 @@ async fn take_image(app: &App, old: &User, new: &User) -> Result<(), ApiError> {
     }
 }
 
+/// What became of the user's row.
+enum Written {
+    New(User),
+    /// Another update was in the way.
+    Refused,
+    /// The same request made it when it came before.
+    Before,
+}
+
 /// Nothing if another update was in the way.
 async fn attempt(
     app: &App,
     session: &Session,
+    write_id: &WriteId,
     changes: &Changes,
     password_hash: Option<&str>,
     insists: bool,
@@ -75,16 +88,30 @@ async fn attempt(
     let claim = Claim { user: old.id, write_id: Uuid::new_v4(), version: new.version };
     let (taken, left) = moved(&old, &new);
     let written = match reserve_all(app, &taken, claim, insists).await {
-        Ok(true) => write(app, session, &old, &new, claim, (&taken, &left), password_hash.is_some()).await,
-        Ok(false) => Ok(None),
+        Ok(true) => write(app, session, write_id, (&old, &new), claim, (&taken, &left), password_hash.is_some()).await,
+        Ok(false) => Ok(Written::Refused),
         Err(error) => Err(error),
     };
     match &written {
-        Ok(Some(_)) => {}
+        Ok(Written::New(_)) => {}
         Err(error) if error.status() == axum::http::StatusCode::GATEWAY_TIMEOUT => {}
-        Ok(None) | Err(_) => give_back(app, &taken.iter().collect::<Vec<_>>(), claim).await,
+        Ok(Written::Refused | Written::Before) | Err(_) => give_back(app, &taken.iter().collect::<Vec<_>>(), claim).await,
     }
-    written
+    match written? {
+        Written::New(user) => Ok(Some(user)),
+        Written::Refused => Ok(None),
+        Written::Before => made_before(app, session.user, write_id).await,
+    }
+}
+
+/// Who made it may have died before the caches and the names were told. Answers with the user as it is.
+async fn made_before(app: &App, user: Id, write_id: &WriteId) -> Result<Option<User>, ApiError> {
+    let bucket = user.bucket();
+    let voids: Vec<Void> = recorded_voids(&app.shards, bucket, write_id.id()).await?;
+    let stamp = app.shards.current_stamp(bucket).await?;
+    app.cache.wrote(&Committed { bucket, stamp }, &voids).await;
+    run_left(app, bucket).await?;
+    Ok(store::users::find(&app.shards, Freshness::Primary, user).await?)
 }
 
 fn changed(old: &User, changes: &Changes, password_hash: Option<&str>) -> User {
@@ -138,20 +165,25 @@ async fn reserve_all(app: &App, names: &[Name], claim: Claim, insists: bool) -> 
     refused.map_or(Ok(ours), Err)
 }
 
-/// The user's row and what follows from it; nothing if the row is no longer what was read.
+/// The user's row and what follows from it, unless the row is no longer what was read.
 async fn write(
     app: &App,
     session: &Session,
-    old: &User,
-    new: &User,
+    write_id: &WriteId,
+    (old, new): (&User, &User),
     claim: Claim,
     (taken, left): (&[Name], &[Name]),
     ends_sessions: bool,
-) -> Result<Option<User>, ApiError> {
-    let Some(mut write) = names::begin(app, claim).await? else { return Ok(None) };
+) -> Result<Written, ApiError> {
+    let Some(mut write) = names::begin(app, claim).await? else { return Ok(Written::Refused) };
+    // The names know it by the claim's id, of which each turn has another one; the request is the same in each.
+    if !write.is_also(write_id).await? {
+        write.rollback().await;
+        return Ok(Written::Before);
+    }
     let current = store::users::lock(&mut write, old.id).await?;
     if current.is_none_or(|current| current.version != old.version) {
-        return Ok(None);
+        return Ok(Written::Refused);
     }
     // A change of the password elsewhere may have ended this session since it was resolved.
     if !store::sessions::is_live(&mut write, old.id, session.id).await? {
@@ -172,5 +204,5 @@ async fn write(
         }
     };
     futures_util::join!(end, run_now(&app.shards, app, settle));
-    Ok(Some(new.clone()))
+    Ok(Written::New(new.clone()))
 }

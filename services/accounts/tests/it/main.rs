@@ -9,5 +9,6 @@ mod races;
 mod recount;
 mod reservations;
 mod revocations;
+mod sent_again;
 mod sessions;
 mod statements;

@@ -3,20 +3,20 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Response},
 };
-use magnitude_chassis::{ApiError, Body, Idempotency, Json, Reading, answer};
+use magnitude_chassis::{ApiError, Body, Delivery, Idempotency, Json, Reading};
 use magnitude_contract::{articles::ArticleAnswer, social::Notice};
 use magnitude_ids::Id;
 use magnitude_jobs::{run_now, submit};
-use magnitude_session::{SignedIn, Viewer};
-use magnitude_sharding::{Answer, Begun, Freshness};
+use magnitude_session::{Session, SignedIn, Viewer};
+use magnitude_sharding::{Begun, Freshness};
 
-use super::{Slug, commit, find, id_of, tell_again};
+use super::{Slug, commit, favorites_now, find, first_answer, id_of, tell_of};
 use crate::{
     App,
     article::{Article, Favorites},
     fields,
     jobs::{Notify, RetractFavorites, about},
-    keyspaces, slug, store,
+    keyspaces, store,
     view::{self, Authors},
 };
 
@@ -44,7 +44,10 @@ pub async fn create(
     let id = idempotency.write_id(&session.user.to_string(), &body.bytes);
     let mut write = match app.shards.begin(session.user.bucket(), &id).await? {
         Begun::New(write) => write,
-        Begun::Repeated(first) => return repeated(&app, session.user, first).await,
+        Begun::Repeated(first) => {
+            tell_of(&app, session.user.bucket(), &id).await?;
+            return first_answer(first);
+        }
     };
     let article = store::articles::insert(&mut write, session.user, new).await?;
     let body = ArticleAnswer { article: view::compose(&article.head, Some(&article.body), Favorites::default(), &authors) };
@@ -54,27 +57,25 @@ pub async fn create(
     Ok((StatusCode::CREATED, Json(body)).into_response())
 }
 
-/// The slug in the first answer tells what "there is no such article" must not be believed of any more.
-async fn repeated(app: &App, author: Id, first: Answer) -> Result<Response, ApiError> {
-    let body: serde_json::Value = serde_json::from_str(&first.body).map_err(ApiError::internal)?;
-    let Some(id) = body["article"]["slug"].as_str().and_then(slug::id) else { return Ok(answer(first)) };
-    let found = store::articles::find(&app.shards, Freshness::Primary, id).await?;
-    let voids = found.map_or_else(Vec::new, |article| keyspaces::listing_voids(&article.head, 1));
-    tell_again(app, author.bucket(), &voids).await?;
-    Ok(answer(first))
-}
-
 /// `PUT /api/articles/{slug}`.
 pub async fn update(
     State(app): State<App>,
     SignedIn { session, .. }: SignedIn,
+    delivery: Delivery,
     slug: Slug,
     body: Result<Body, ApiError>,
 ) -> Result<Json<ArticleAnswer>, ApiError> {
     let (app, id) = (app.writing(&session), id_of(slug)?);
     // All that the answer needs of others, before the transaction. Only its author may change an article, and follows nobody there.
     let authors = Authors::load(&app, None, &[session.user]).await?;
-    let mut write = app.shards.write(id.bucket()).await?;
+    let write_id = delivery.write_id(&session.user.to_string());
+    let mut write = match app.shards.begin(id.bucket(), &write_id).await? {
+        Begun::New(write) => write,
+        Begun::Repeated(_) => {
+            tell_of(&app, id.bucket(), &write_id).await?;
+            return now(&app, id, &session, &authors).await;
+        }
+    };
     let old = store::articles::lock(&mut write, id).await?;
     let old = owned(old, session.user)?;
     let article = store::articles::update(&mut write, &old, fields::changes(&body?)?).await?;
@@ -90,10 +91,29 @@ pub async fn update(
     Ok(Json(ArticleAnswer { article: view::compose(&article.head, Some(&article.body), favorites, &authors) }))
 }
 
+/// The article as it is.
+async fn now(app: &App, id: Id, session: &Session, authors: &Authors) -> Result<Json<ArticleAnswer>, ApiError> {
+    let article = owned(store::articles::find(&app.shards, Freshness::Primary, id).await?, session.user)?;
+    let favorites = favorites_now(app, id, session.user).await?;
+    Ok(Json(ArticleAnswer { article: view::compose(&article.head, Some(&article.body), favorites, authors) }))
+}
+
 /// `DELETE /api/articles/{slug}`.
-pub async fn delete(State(app): State<App>, SignedIn { session, .. }: SignedIn, slug: Slug) -> Result<StatusCode, ApiError> {
+pub async fn delete(
+    State(app): State<App>,
+    SignedIn { session, .. }: SignedIn,
+    delivery: Delivery,
+    slug: Slug,
+) -> Result<StatusCode, ApiError> {
     let id = id_of(slug)?;
-    let mut write = app.shards.write(id.bucket()).await?;
+    let write_id = delivery.write_id(&session.user.to_string());
+    let mut write = match app.shards.begin(id.bucket(), &write_id).await? {
+        Begun::New(write) => write,
+        Begun::Repeated(_) => {
+            tell_of(&app, id.bucket(), &write_id).await?;
+            return Ok(StatusCode::NO_CONTENT);
+        }
+    };
     store::favorites::close(&mut write, id).await?;
     let old = store::articles::lock(&mut write, id).await?;
     let old = owned(old, session.user)?;

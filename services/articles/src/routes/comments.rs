@@ -4,13 +4,13 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use magnitude_cache::Versioned;
-use magnitude_chassis::{ApiError, Body, Idempotency, Json, Path, Reading, answer};
+use magnitude_chassis::{ApiError, Body, Delivery, Idempotency, Json, Path, Reading};
 use magnitude_contract::{articles::CommentAnswer, social::Notice};
 use magnitude_jobs::submit;
 use magnitude_session::{SignedIn, Viewer};
 use magnitude_sharding::Begun;
 
-use super::{Slug, articles::to_json, commit, find, id_of, tell_again};
+use super::{Slug, articles::to_json, commit, find, first_answer, id_of, tell_of};
 use crate::{
     App, fields,
     jobs::{Notify, about},
@@ -52,8 +52,8 @@ pub async fn create(
     let mut write = match app.shards.begin(article.bucket(), &id).await? {
         Begun::New(write) => write,
         Begun::Repeated(first) => {
-            tell_again(&app, article.bucket(), &[COMMENTS.drop(article.bucket(), article)]).await?;
-            return Ok(answer(first));
+            tell_of(&app, article.bucket(), &id).await?;
+            return first_answer(first);
         }
     };
     let comment = store::comments::insert(&mut write, article, session.user, &text).await?;
@@ -72,6 +72,7 @@ pub async fn create(
 pub async fn delete(
     State(app): State<App>,
     SignedIn { session, .. }: SignedIn,
+    delivery: Delivery,
     uri: Uri,
     path: Result<Path<(String, String)>, ApiError>,
 ) -> Result<StatusCode, ApiError> {
@@ -81,7 +82,14 @@ pub async fn delete(
     let (app, slug) = (app.writing(&session), Ok(Path(slug)));
     let article = find(&app, id_of(slug)?).await?.head.id;
     let comment = comment.parse::<i64>().map_err(|_| ApiError::not_found("comment"))?;
-    let mut write = app.shards.write(article.bucket()).await?;
+    let id = delivery.write_id(&session.user.to_string());
+    let mut write = match app.shards.begin(article.bucket(), &id).await? {
+        Begun::New(write) => write,
+        Begun::Repeated(_) => {
+            tell_of(&app, article.bucket(), &id).await?;
+            return Ok(StatusCode::NO_CONTENT);
+        }
+    };
     let author = store::comments::lock(&mut write, article, comment).await?.ok_or_else(|| ApiError::not_found("comment"))?;
     if author != session.user.as_i64() {
         return Err(ApiError::forbidden("comment"));

@@ -2,14 +2,14 @@ use axum::{
     extract::State,
     response::{IntoResponse, Response},
 };
-use magnitude_chassis::{ApiError, Idempotency, Json, answer};
+use magnitude_chassis::{ApiError, Delivery, Idempotency, Json, answer};
 use magnitude_contract::{articles::ArticleAnswer, social::Notice};
 use magnitude_ids::Id;
 use magnitude_jobs::{enqueue, run_now, submit};
 use magnitude_session::{Session, SignedIn};
 use magnitude_sharding::{Begun, WriteId};
 
-use super::{Slug, articles::to_json, commit, find, id_of, tell_again};
+use super::{Slug, articles::to_json, commit, favorites_now, find, id_of, tell_again};
 use crate::{
     App,
     article::{Article, Favorites},
@@ -33,10 +33,15 @@ pub async fn add(
 }
 
 /// `DELETE /api/articles/{slug}/favorite`.
-pub async fn remove(State(app): State<App>, SignedIn { session, .. }: SignedIn, slug: Slug) -> Result<Response, ApiError> {
+pub async fn remove(
+    State(app): State<App>,
+    SignedIn { session, .. }: SignedIn,
+    delivery: Delivery,
+    slug: Slug,
+) -> Result<Response, ApiError> {
     let app = app.writing(&session);
     let article = find(&app, id_of(slug)?).await?;
-    set(&app, &session, &article, false, &WriteId::random()).await
+    set(&app, &session, &article, false, &delivery.write_id(&session.user.to_string())).await
 }
 
 async fn set(app: &App, session: &Session, article: &Article, active: bool, id: &WriteId) -> Result<Response, ApiError> {
@@ -46,7 +51,10 @@ async fn set(app: &App, session: &Session, article: &Article, active: bool, id: 
         Begun::New(write) => write,
         Begun::Repeated(first) => {
             mirror_again(app, article_id, user).await?;
-            return Ok(answer(first));
+            return match first {
+                Some(first) => Ok(answer(first)),
+                None => Ok(Json(shown(article, favorites_now(app, article_id, user).await?, &authors)).into_response()),
+            };
         }
     };
     if !store::favorites::hold(&mut write, article_id).await? {
@@ -54,8 +62,11 @@ async fn set(app: &App, session: &Session, article: &Article, active: bool, id: 
     }
     let changed = store::favorites::set(&mut write, article_id, user, active).await?;
     let favorites: Favorites = store::favorites::of_one(&mut write, article_id, user).await?;
-    let body = ArticleAnswer { article: view::compose(&article.head, Some(&article.body), favorites, &authors) };
-    write.keep_answer(200, &to_json(&body)).await?;
+    let body = shown(article, favorites, &authors);
+    // Without a key only the load balancer asks again, which what is there then answers as well.
+    if write.is_keyed() {
+        write.keep_answer(200, &to_json(&body)).await?;
+    }
     if let Some(Changed { version, first }) = changed {
         let mirror = MirrorFavorite { user, article: article_id, active, version };
         let mirror = enqueue(&mut write, mirror).await?;
@@ -71,6 +82,10 @@ async fn set(app: &App, session: &Session, article: &Article, active: bool, id: 
         mirror_again(app, article_id, user).await?;
     }
     Ok(Json(body).into_response())
+}
+
+fn shown(article: &Article, favorites: Favorites, authors: &Authors) -> ArticleAnswer {
+    ArticleAnswer { article: view::compose(&article.head, Some(&article.body), favorites, authors) }
 }
 
 /// For a request that found nothing left to do: the one that did it may have died before it told the cache and mirrored it, and what

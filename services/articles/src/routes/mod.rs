@@ -10,14 +10,22 @@ mod tags;
 
 use axum::{
     Router,
+    response::Response,
     routing::{delete, get, post},
 };
 use magnitude_cache::{Versioned, Void};
-use magnitude_chassis::{Answers, ApiError, Path};
+use magnitude_chassis::{Answers, ApiError, Path, answer};
 use magnitude_ids::{Bucket, Id};
-use magnitude_sharding::{Committed, Write};
+use magnitude_jobs::{record_voids, recorded_voids};
+use magnitude_sharding::{Answer, Committed, Error, ShardFreshness, Write, WriteId};
 
-use crate::{App, article::Article, keyspaces::ARTICLES, settings::Bench, slug, store};
+use crate::{
+    App,
+    article::{Article, Favorites},
+    keyspaces::ARTICLES,
+    settings::Bench,
+    slug, store,
+};
 
 pub fn public(app: App, bench: Bench) -> Router {
     let router = Router::new()
@@ -56,14 +64,33 @@ async fn find(app: &App, id: Id) -> Result<std::sync::Arc<Article>, ApiError> {
 
 /// Commits, and tells the cache. What is to be voided is written down with it: a process that dies in between leaves it to the others.
 async fn commit(app: &App, mut write: Write, voids: &[Void]) -> Result<(), ApiError> {
-    magnitude_jobs::record_voids(&mut write, voids).await?;
+    record_voids(&mut write, voids).await?;
     let committed = write.commit().await?;
     app.cache.wrote(&committed, voids).await;
     Ok(())
 }
 
-/// Tells the cache of a write that an earlier request committed: it may have died before it could, and then a replica that lags
-/// would hide from the client what its repeated key is told.
+/// Tells the cache of a write that was made when its request came before: who had that may have died before it could.
+async fn tell_of(app: &App, bucket: Bucket, id: &WriteId) -> Result<(), ApiError> {
+    let voids: Vec<Void> = recorded_voids(&app.shards, bucket, id.id()).await?;
+    tell_again(app, bucket, &voids).await
+}
+
+/// The answer that was kept with a write.
+fn first_answer(first: Option<Answer>) -> Result<Response, ApiError> {
+    Ok(answer(first.ok_or(Error::Unknown)?))
+}
+
+/// What the primary says of an article's favorites, for a write that finds itself made already.
+async fn favorites_now(app: &App, article: Id, user: Id) -> Result<Favorites, ApiError> {
+    let (now, articles) = (ShardFreshness::new(), [article]);
+    let (counts, own) = (store::favorites::counts(&app.shards, &now, &articles), store::favorites::find(&app.shards, article, user));
+    let (counts, own) = futures_util::try_join!(counts, own)?;
+    Ok(Favorites { count: counts.get(&article).copied().unwrap_or_default(), favorited: own.is_some_and(|(active, _)| active) })
+}
+
+/// Tells the cache of a write that another request committed: it may have died before it could, and then a replica that lags
+/// would hide from this client what it is told.
 async fn tell_again(app: &App, bucket: Bucket, voids: &[Void]) -> Result<(), ApiError> {
     let stamp = app.shards.current_stamp(bucket).await?;
     app.cache.wrote(&Committed { bucket, stamp }, voids).await;

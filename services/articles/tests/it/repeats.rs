@@ -1,6 +1,6 @@
 //! Requests that find their work done by one that died before it could answer.
 
-use magnitude_articles::store;
+use magnitude_articles::{keyspaces, store};
 use magnitude_ids::{Bucket, Id};
 use magnitude_kit::eventually;
 use magnitude_sharding::{Begun, Committed, Freshness, Write, WriteId};
@@ -50,7 +50,8 @@ async fn a_repeated_article_is_told_to_the_cache() {
     let mut write = begin(&test, bucket, &test.ann, "/articles", &body).await;
     let article = store::articles::insert(&mut write, test.ann.id(), new_article("t", &[])).await.unwrap();
     let slug = article.head.id.to_string();
-    write.keep_answer(201, &json!({ "article": { "slug": slug } }).to_string()).await.unwrap();
+    write.keep_answer(201, "{}").await.unwrap();
+    magnitude_jobs::record_voids(&mut write, &keyspaces::listing_voids(&article.head, 1)).await.unwrap();
     // A reader asked a replica that did not know it yet: "there is no such article" is cached.
     assert!(test.body(&slug).await.is_null());
     stamp(&test, bucket).await;
@@ -122,4 +123,31 @@ async fn a_favorite_that_was_given_already_is_mirrored_when_it_is_answered() {
         assert_eq!((status, &body["article"]["favoritesCount"]), (StatusCode::OK, &json!(0)));
         assert_eq!(test.list("favorited=bob").await, (vec![], 0));
     }
+}
+
+/// A request as it came to an instance that died after its commit, before it told anybody. What it recorded is heard by nobody, since an older
+/// transaction is open meanwhile.
+#[tokio::test]
+async fn a_deletion_that_comes_again_is_told_to_the_cache() {
+    let test = TestApp::new().await;
+    let (slug, other) = (test.publish(&test.ann, &["a"]).await, test.publish(&test.ann, &[]).await);
+    let (id, path, list) = (id_of(&slug), format!("/articles/{slug}"), "author=ann");
+    assert_eq!(test.list(list).await.1, 2);
+    assert_eq!(test.body(&slug).await, "first");
+    let older = test.shards().write(id.bucket()).await.unwrap();
+    let number = WriteId::of_request(&test.ann.id().to_string(), &format!("DELETE /api{path}"), "r");
+    let Ok(Begun::New(mut write)) = test.shards().begin(id.bucket(), &number).await else { panic!("nobody had it before") };
+    let article = store::articles::lock(&mut write, id).await.unwrap().expect("it is there");
+    store::articles::delete(&mut write, &article.head).await.unwrap();
+    magnitude_jobs::record_voids(&mut write, &keyspaces::listing_voids(&article.head, article.head.version + 1)).await.unwrap();
+    write.commit().await.unwrap();
+    assert_eq!(test.list(list).await.1, 2, "somebody was told");
+
+    let again = test.signed(Method::DELETE, &path, &test.ann).header("x-request-id", "r").header("x-sent-before", "317");
+    let (status, _) = send(again).await;
+
+    assert_eq!(status, StatusCode::NO_CONTENT);
+    assert!(test.body(&slug).await.is_null());
+    assert_eq!(test.list(list).await, (vec![other], 1));
+    older.rollback().await;
 }

@@ -77,7 +77,7 @@ async fn insert(app: &App, user: Id, id: &WriteId, staged: &Staged) -> Result<Re
         Begun::New(write) => write,
         Begun::Repeated(first) => {
             staging::discard(&app.objects, staged).await;
-            return repeated(app, first).await;
+            return repeated(app, first.ok_or(Error::Unknown)?).await;
         }
     };
     let upload = uploads::insert(&mut write, user, staged.key.as_str()).await?;

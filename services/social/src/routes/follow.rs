@@ -5,7 +5,7 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Response},
 };
-use magnitude_chassis::{ApiError, Idempotency, Path, answer};
+use magnitude_chassis::{ApiError, Delivery, Idempotency, Path, answer};
 use magnitude_contract::accounts::{Profile, ProfileAnswer, ProfileBody};
 use magnitude_ids::Id;
 use magnitude_jobs::{enqueue, record_voids, run_now, submit};
@@ -33,9 +33,15 @@ pub async fn follow(
 }
 
 /// `DELETE /api/profiles/{username}/follow`. Idempotent, with no key to keep.
-pub async fn unfollow(State(app): State<App>, signed_in: SignedIn, username: Result<Path<String>, ApiError>) -> Result<Response, ApiError> {
+pub async fn unfollow(
+    State(app): State<App>,
+    signed_in: SignedIn,
+    username: Result<Path<String>, ApiError>,
+    delivery: Delivery,
+) -> Result<Response, ApiError> {
     let followee = followee(&app, signed_in.session.untold, username).await?;
-    change(&app, signed_in.session.user, followee, false, &WriteId::random()).await
+    let id = delivery.write_id(&signed_in.session.user.to_string());
+    change(&app, signed_in.session.user, followee, false, &id).await
 }
 
 /// Asked before the transaction begins: none stays open during a call.
@@ -51,17 +57,20 @@ async fn change(app: &App, follower: Id, followee: Arc<Profile>, active: bool, i
     if followee.id == follower {
         return Err(ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "username", "must not be your own"));
     }
+    let profile = ProfileAnswer { profile: ProfileBody::new(&followee, active) };
+    let body = serde_json::to_string(&profile).map_err(ApiError::internal)?;
     let mut write = match app.shards.begin(follower.bucket(), id).await? {
         Begun::New(write) => write,
         Begun::Repeated(first) => {
             tell_again(app, follower, followee.id).await?;
-            return Ok(answer(first));
+            return Ok(answer(first.unwrap_or(Answer { status: 200, body })));
         }
     };
     let version = follows::set(&mut write, follower, followee.id, active).await?;
-    let profile = ProfileAnswer { profile: ProfileBody::new(&followee, active) };
-    let body = serde_json::to_string(&profile).map_err(ApiError::internal)?;
-    write.keep_answer(200, &body).await?;
+    // Without a key only the load balancer asks again, whom this answers as well.
+    if write.is_keyed() {
+        write.keep_answer(200, &body).await?;
+    }
     if let Some(version) = version {
         // The truth and the job of its mirror, in one transaction.
         let mirror = MirrorFollow { follower, followee: followee.id, active, version };
@@ -82,7 +91,7 @@ async fn change(app: &App, follower: Id, followee: Arc<Profile>, active: bool, i
     Ok(answer(Answer { status: 200, body }).into_response())
 }
 
-/// For a key that comes again: its first request may have died before it could tell the cache, and then a replica that lags would
+/// For a request that comes again: who had it first may have died before it could tell the cache, and then a replica that lags would
 /// hide from the client what the answer says.
 async fn tell_again(app: &App, follower: Id, followee: Id) -> Result<(), Error> {
     let bucket = follower.bucket();

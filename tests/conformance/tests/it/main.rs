@@ -25,6 +25,7 @@ mod ordering;
 mod paging;
 mod profiles;
 mod races;
+mod sent_again;
 mod session_list;
 mod sessions;
 mod tags;

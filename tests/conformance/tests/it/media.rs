@@ -7,7 +7,7 @@ use magnitude_conformance::{Answer, Api, Gate, Method, User, Value, json};
 use crate::{keys, string};
 
 /// One white pixel.
-const GIF: &[u8] = b"GIF89a\x01\0\x01\0\x80\0\0\xff\xff\xff\xff\xff\xff,\0\0\0\0\x01\0\x01\0\0\x02\x02D\x01\0;";
+pub const GIF: &[u8] = b"GIF89a\x01\0\x01\0\x80\0\0\xff\xff\xff\xff\xff\xff,\0\0\0\0\x01\0\x01\0\0\x02\x02D\x01\0;";
 
 /// Seconds, on a busy machine.
 const BOUND: Duration = Duration::from_secs(30);
