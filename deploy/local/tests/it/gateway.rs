@@ -8,62 +8,55 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::json;
 
-use crate::own::{Own, eventually, http, http_with};
+use crate::own::{Own, eventually, http};
 
-const KEY: &str = "idempotency-key: 1\r\n";
+const WRITES: [(&str, &str); 4] =
+    [("POST", "/api/articles"), ("PUT", "/api/articles/a"), ("DELETE", "/api/articles/a/favorite"), ("POST", "/api/articles/a/comments")];
 
-pub fn a_write_whose_instance_went_away_is_unknown(own: &Own) {
-    while_well(own, || {
-        let instance = Instance::start();
-        route(own, instance.address);
-        for method in ["POST", "PUT", "DELETE"] {
-            let before = instance.served();
-            let answer = http(&own.gateway(), method, "/api/articles");
-            let served = instance.served() - before;
-            right(is_unknown(&answer) && served == 1, &format!("{method} was sent {served} times: {answer}"))?;
-        }
-        let answer = http(&own.gateway(), "GET", "/api/articles");
-        right(answer.starts_with("HTTP/1.1 503") && answer.contains("retry-after: 1"), &answer)
-    });
-}
-
-/// Its key makes it known, so that it is not done twice.
-pub fn a_write_with_a_key_is_sent_to_another_instance(own: &Own) {
+/// The other one knows it again, so that it is not done twice.
+pub fn a_write_is_sent_to_another_instance(own: &Own) {
     while_well(own, || {
         let (dying, well) = (Instance::start(), Instance::start_with(Some("HTTP/1.1 201 Created\r\ncontent-length: 0\r\n\r\n")));
         route_to(own, &[&dying, &well]);
-        for path in ["/api/articles", "/api/articles/a/favorite", "/api/articles/a/comments"] {
+        for (method, path) in WRITES {
             let (before, mut asked) = (dying.served(), 0);
             // Which one is asked first is chance.
             while dying.served() == before {
-                let answer = http_with(&own.gateway(), "POST", path, KEY);
+                let answer = http(&own.gateway(), method, path);
                 asked += 1;
-                right(answer.starts_with("HTTP/1.1 201") && asked < 100, &format!("{path}, time {asked}: {answer}"))?;
+                right(answer.starts_with("HTTP/1.1 201") && asked < 100, &format!("{method} {path}, time {asked}: {answer}"))?;
             }
         }
-        right(dying.was_told("x-envoy-attempt-count: 1"), "the first is not told that it is the first")?;
-        right(well.was_told("x-envoy-attempt-count: 2"), "the other is not told that it is not")
+        right(dying.told("x-sent-before: ").iter().all(|bytes| bytes == "0"), "the first is not told that it is the first")?;
+        right(well.told("x-sent-before: ").iter().any(|bytes| bytes != "0"), "the other is not told that it is not")?;
+        let numbers = well.told("x-request-id: ");
+        let same = dying.told("x-request-id: ").iter().all(|number| numbers.contains(number));
+        right(same, "it comes to the other under another number")
     });
 }
 
-pub fn a_write_with_a_key_that_nobody_answers_is_unknown(own: &Own) {
-    let sent = |instance: &Instance, times: usize| {
+pub fn a_write_that_nobody_answers_is_unknown(own: &Own) {
+    let sent = |instance: &Instance, method: &str, path: &str, times: usize| {
         route(own, instance.address);
-        let answer = http_with(&own.gateway(), "POST", "/api/articles", KEY);
-        let served = instance.served();
-        right(is_unknown(&answer) && served == times, &format!("it was sent {served} times, not {times}: {answer}"))
+        let before = instance.served();
+        let answer = http(&own.gateway(), method, path);
+        let served = instance.served() - before;
+        right(is_unknown(&answer) && served == times, &format!("{method} was sent {served} times, not {times}: {answer}"))
     };
-    while_well(own, || sent(&Instance::start(), 3));
+    while_well(own, || {
+        let instance = Instance::start();
+        WRITES.iter().try_for_each(|(method, path)| sent(&instance, method, path, 3))
+    });
     // The second time there is nobody to send it to, which says nothing of the first.
-    while_well(own, || sent(&Instance::start_last(), 1));
+    while_well(own, || sent(&Instance::start_last(), "PUT", "/api/articles/a", 1));
 }
 
-pub fn a_write_with_a_key_whose_instance_was_the_only_one_is_unknown(own: &Own) {
+pub fn a_write_whose_instance_was_the_only_one_is_unknown(own: &Own) {
     while_well(own, || {
         let (only, gateway) = (Instance::start(), own.gateway());
         only.holds.store(true, Ordering::SeqCst);
         route(own, only.address);
-        let asking = std::thread::spawn(move || http_with(&gateway, "POST", "/api/articles", KEY));
+        let asking = std::thread::spawn(move || http(&gateway, "POST", "/api/articles"));
         eventually("it is sent", || only.served() == 1);
         write_endpoints(own, &[]);
         eventually("Envoy knows of nobody", || !clusters(own).contains(&format!("::{}::", only.address)));
@@ -71,7 +64,7 @@ pub fn a_write_with_a_key_whose_instance_was_the_only_one_is_unknown(own: &Own) 
         let answer = asking.join().expect("it was asked");
         right(is_unknown(&answer), &answer)?;
         // What comes now was never sent.
-        let answer = http_with(&own.gateway(), "POST", "/api/articles", KEY);
+        let answer = http(&own.gateway(), "POST", "/api/articles");
         right(is_unavailable(&answer), &answer)
     });
 }
@@ -113,22 +106,30 @@ pub fn a_write_that_was_never_sent_can_be_tried_again(own: &Own) {
     own.start_all();
 }
 
-/// Rate limits believe what Envoy says of a client's address.
-pub fn a_client_cannot_say_where_it_comes_from(own: &Own) {
-    let lies = "x-envoy-external-address: 192.0.2.7\r\nX-Envoy-External-Address: 192.0.2.8\r\nx-forwarded-for: 192.0.2.9, 10.0.0.1\r\n\
-                x-real-ip: 192.0.2.10\r\nx-envoy-internal: true";
-    let request = format!("POST /api/articles HTTP/1.1\r\nhost: here\r\n{lies}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
-    while_well(own, || {
-        let instance = Instance::start_with(Some("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"));
-        route(own, instance.address);
-        let mut client = TcpStream::connect(own.gateway()).expect("it listens");
-        client.write_all(request.as_bytes()).expect("is sent");
-        let answer = BufReader::new(client).lines().next().expect("an answer").expect("it is text");
-        right(answer == "HTTP/1.1 200 OK", &answer)?;
-        let heads = instance.heads.lock().expect("nobody panicked").clone();
-        let told: Vec<_> = heads.iter().filter(|line| line.starts_with("x-envoy-external-address:")).collect();
-        right(told == ["x-envoy-external-address: 127.0.0.1"], &format!("{heads:?}"))
-    });
+/// Rate limits believe what Envoy says of a client's address, and a write is known again by what it says of the request. Clients say it here
+/// alone and with words that make a client look as if it came from elsewhere.
+pub fn a_client_cannot_say_what_envoy_does(own: &Own) {
+    let lies = "x-envoy-external-address: 192.0.2.7\r\nX-Envoy-External-Address: 192.0.2.8\r\nx-envoy-internal: true\r\n\
+                x-sent-before: 317\r\nx-request-id: mine\r\nx-envoy-max-retries: 0\r\n";
+    let elsewhere = "x-forwarded-for: 192.0.2.9, 10.0.0.1\r\nx-real-ip: 192.0.2.10\r\n";
+    for lies in [lies.to_owned(), format!("{lies}{elsewhere}")] {
+        let request = format!("POST /api/articles HTTP/1.1\r\nhost: here\r\n{lies}content-length: 0\r\nconnection: close\r\n\r\n");
+        while_well(own, || {
+            let instance = Instance::start_with(Some("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"));
+            route(own, instance.address);
+            let mut client = TcpStream::connect(own.gateway()).expect("it listens");
+            client.write_all(request.as_bytes()).expect("is sent");
+            let answer = BufReader::new(client).lines().next().expect("an answer").expect("it is text");
+            right(answer == "HTTP/1.1 200 OK", &answer)?;
+            let heads = instance.heads.lock().expect("nobody panicked").clone();
+            let told = |words: &str| heads.iter().filter_map(|line| line.strip_prefix(words)).map(ToOwned::to_owned).collect::<Vec<_>>();
+            right(told("x-envoy-external-address: ") == ["127.0.0.1"], &format!("{heads:?}"))?;
+            right(told("x-sent-before: ") == ["0"], &format!("{heads:?}"))?;
+            let numbers = told("x-request-id: ");
+            right(!numbers.is_empty() && !numbers.contains(&"mine".to_owned()), &format!("{heads:?}"))?;
+            right(told("x-envoy-max-retries: ").is_empty(), &format!("{heads:?}"))
+        });
+    }
     own.start_all();
 }
 
@@ -238,9 +239,10 @@ impl Instance {
         self.served.load(Ordering::SeqCst)
     }
 
-    /// Whether a request had this line in its head.
-    fn was_told(&self, line: &str) -> bool {
-        self.heads.lock().expect("nobody panicked").iter().any(|told| told == line)
+    /// What the requests' heads said after these words.
+    fn told(&self, words: &str) -> Vec<String> {
+        let heads = self.heads.lock().expect("nobody panicked");
+        heads.iter().filter_map(|line| line.strip_prefix(words)).map(ToOwned::to_owned).collect()
     }
 
     fn listen(answer: Option<&'static str>, last: bool) -> Self {

@@ -23,14 +23,13 @@ fn a_stack_starts_heals_changes_and_leaves_nothing() {
     faults::a_node_is_cut_off_and_restored(&own);
     broker::a_broker_is_reached_at_its_own_address_only(&own);
     broker::a_broker_keeps_what_it_has(&own);
-    gateway::a_write_whose_instance_went_away_is_unknown(&own);
-    gateway::a_write_with_a_key_is_sent_to_another_instance(&own);
-    gateway::a_write_with_a_key_that_nobody_answers_is_unknown(&own);
-    gateway::a_write_with_a_key_whose_instance_was_the_only_one_is_unknown(&own);
+    gateway::a_write_is_sent_to_another_instance(&own);
+    gateway::a_write_that_nobody_answers_is_unknown(&own);
+    gateway::a_write_whose_instance_was_the_only_one_is_unknown(&own);
     gateway::a_read_that_nobody_answers_can_be_tried_again(&own);
     gateway::an_instance_that_answers_with_errors_is_not_taken_out(&own);
     gateway::a_write_that_was_never_sent_can_be_tried_again(&own);
-    gateway::a_client_cannot_say_where_it_comes_from(&own);
+    gateway::a_client_cannot_say_what_envoy_does(&own);
     edge::a_point_of_presence_is_reached_at_its_own_address_only(&own);
     edge::a_dead_point_of_presence_is_not_noticed(&own);
     edge::a_point_of_presence_is_added_and_removed(&mut own);

@@ -114,14 +114,9 @@ pub fn eventually(what: &str, state: impl Fn() -> bool) {
 
 /// One HTTP request, and the whole answer.
 pub fn http(address: &str, method: &str, path: &str) -> String {
-    http_with(address, method, path, "")
-}
-
-/// `headers`: lines that each end with CR LF.
-pub fn http_with(address: &str, method: &str, path: &str, headers: &str) -> String {
     let mut stream = TcpStream::connect(address).expect("it listens");
     stream.set_read_timeout(Some(Duration::from_mins(1))).expect("is set");
-    write!(stream, "{method} {path} HTTP/1.1\r\nhost: {address}\r\n{headers}content-length: 0\r\nconnection: close\r\n\r\n")
+    write!(stream, "{method} {path} HTTP/1.1\r\nhost: {address}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
         .expect("is sent");
     let mut answer = String::new();
     stream.read_to_string(&mut answer).expect("an answer");
