@@ -33,7 +33,7 @@ const LED_AGAIN: f64 = 25.0;
 pub async fn run(options: &Options) -> anyhow::Result<()> {
     let mut run = Run::begin(NAME, TITLE, options);
     describe(&run.folder().join("test.json")).await?;
-    let load = Load::start(&run.stack()?.url, run.owners().await?, &Settings { keyed: true, ..Settings::new(run.seed) }).await?;
+    let load = Load::start(&run.stack()?.url, run.owners().await?, &Settings::new(run.seed)).await?;
     let begun = load.history().now();
     let seen = scale(&run, &load).await?;
     for _ in 0..run.rounds(5, 1) {
@@ -54,9 +54,7 @@ pub async fn run(options: &Options) -> anyhow::Result<()> {
     for (name, window) in [("services scaled and killed", unnoticed), ("a new image rolled out", rolled)] {
         run.figure(Figure::none_of(format!("{name}: failed reads"), history.failed_reads(window).len()));
         run.figure(Figure::none_of(format!("{name}: failed writes"), history.failed_writes(window).len()));
-        let (keyed, others): (Vec<_>, Vec<_>) = history.unknown_writes(window).into_iter().partition(|write| write.kind.takes_key());
-        run.figure(Figure::none_of(format!("{name}: POSTs with a key of unknown outcome"), keyed.len()));
-        run.figure(Figure::none_of(format!("{name}: PUTs and DELETEs of unknown outcome"), others.len()));
+        run.figure(Figure::none_of(format!("{name}: writes of unknown outcome"), history.unknown_writes(window).len()));
     }
     let worst = gaps.iter().max().copied().unwrap_or_default();
     run.figure(Figure::at_most("a primary's container killed: no writes, worst", worst.as_secs_f64(), "s", LED_AGAIN));

@@ -3,7 +3,6 @@ use std::time::Duration;
 use anyhow::Context;
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
-use uuid::Uuid;
 
 use super::Outcome;
 
@@ -15,7 +14,6 @@ const TIMEOUT: Duration = Duration::from_secs(15);
 pub struct Client {
     http: reqwest::Client,
     url: String,
-    keyed: bool,
 }
 
 /// What came of a request.
@@ -46,13 +44,7 @@ impl Client {
     pub fn new(url: &str) -> anyhow::Result<Self> {
         // Idle connections go before any server closes them: no request meets a connection that is being closed.
         let http = reqwest::Client::builder().no_proxy().timeout(TIMEOUT).pool_idle_timeout(Duration::from_secs(2));
-        Ok(Self { http: http.build().context("the HTTP client cannot be made")?, url: url.to_owned(), keyed: false })
-    }
-
-    /// Every POST has an idempotency key of its own, so that the load balancer may send it once more.
-    #[must_use]
-    pub fn keyed(self, keyed: bool) -> Self {
-        Self { keyed, ..self }
+        Ok(Self { http: http.build().context("the HTTP client cannot be made")?, url: url.to_owned() })
     }
 
     pub async fn get(&self, path: &str, token: Option<&str>) -> Reply {
@@ -62,13 +54,9 @@ impl Client {
     /// `path` is below `/api`, encoded.
     pub async fn send(&self, method: Method, path: &str, token: Option<&str>, body: Option<&Value>) -> Reply {
         let writes = method != Method::GET;
-        let key = (self.keyed && method == Method::POST).then(|| Uuid::new_v4().to_string());
         let mut request = self.http.request(method, format!("{}/api{path}", self.url));
         if let Some(token) = token {
             request = request.header("authorization", format!("Token {token}"));
-        }
-        if let Some(key) = key {
-            request = request.header("idempotency-key", key);
         }
         if let Some(body) = body {
             request = request.json(body);

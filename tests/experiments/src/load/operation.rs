@@ -34,11 +34,6 @@ impl Kind {
         !matches!(self, Self::ReadOwn | Self::ReadAnonymously | Self::ListAuthor | Self::ListAll)
     }
 
-    /// Whether it may have an idempotency key: every POST.
-    pub fn takes_key(self) -> bool {
-        matches!(self, Self::Publish | Self::Favorite | Self::Follow | Self::Register)
-    }
-
     /// The service in whose database the operation's bucket counts.
     pub fn service(self) -> &'static str {
         match self {

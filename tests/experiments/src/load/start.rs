@@ -40,14 +40,12 @@ pub struct Settings {
     pub pause: Duration,
     /// Between two contests for a name.
     pub contest: Duration,
-    /// Whether POSTs have idempotency keys. Without, an unknown outcome stays unknown.
-    pub keyed: bool,
 }
 
 impl Settings {
     /// Eight sessions with eighty milliseconds of pause: what two cores carry beside the stack.
     pub fn new(seed: u64) -> Self {
-        Self { seed, sessions: 8, per_shard: 3, steady: 0, pause: Duration::from_millis(80), contest: Duration::from_secs(5), keyed: false }
+        Self { seed, sessions: 8, per_shard: 3, steady: 0, pause: Duration::from_millis(80), contest: Duration::from_secs(5) }
     }
 }
 
@@ -83,7 +81,7 @@ impl Load {
     /// Registers users, each with a first article, until every shard has enough authors; then starts them all.
     pub async fn start(url: &str, owners: Owners, settings: &Settings) -> anyhow::Result<Self> {
         let common = Arc::new(Common {
-            client: Client::new(url)?.keyed(settings.keyed),
+            client: Client::new(url)?,
             history: Arc::default(),
             owners,
             pause: settings.pause,
