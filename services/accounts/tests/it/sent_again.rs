@@ -67,7 +67,7 @@ async fn a_registration_that_was_made_is_answered() {
 #[tokio::test]
 async fn an_update_that_was_made_is_told_and_its_names_are_settled() {
     let test = TestApp::new().await;
-    let token = test.join("ann").await;
+    let ann = test.join("ann").await;
     assert_eq!(test.profile("ann").await.0, StatusCode::OK);
     assert_eq!(test.profile("anna").await.0, StatusCode::NOT_FOUND);
     let (id,) = test.rows::<(i64,)>("select id from users").await[0];
@@ -85,7 +85,7 @@ async fn an_update_that_was_made_is_told_and_its_names_are_settled() {
     magnitude_jobs::record_voids(&mut write, &keyspaces::voids(user, claim.version)).await.unwrap();
     write.commit().await.unwrap();
 
-    let update = signed(test.request(Method::PUT, "/user"), &token).json(&json!({ "user": { "username": "anna" } }));
+    let update = signed(test.request(Method::PUT, "/user"), &ann).json(&json!({ "user": { "username": "anna" } }));
     let (status, body) = send(again(update)).await;
 
     assert_eq!((status, &body["user"]["username"]), (StatusCode::OK, &json!("anna")));
