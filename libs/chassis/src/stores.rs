@@ -1,10 +1,11 @@
 //! The databases and Redis of a service: connected, migrated, resharded and asked about their jobs in the same way in every one.
 
 use anyhow::Context;
-use magnitude_cache::Cache;
-use magnitude_jobs::{Event, VOID, follow};
+use magnitude_cache::{Cache, Void};
+use magnitude_ids::Bucket;
+use magnitude_jobs::{Event, VOID, follow, recorded_voids};
 use magnitude_sharding::{
-    ShardSettings, Shards, check_schema,
+    Committed, ShardSettings, Shards, WriteId, check_schema,
     reshard::{self, Admin},
 };
 use tokio_util::sync::CancellationToken;
@@ -52,6 +53,15 @@ pub async fn hear_voids(cache: Cache, shards: Shards, stop: CancellationToken) {
         cache.revoid(voids.map(|event| (event.bucket, event.payload))).await
     };
     follow(shards, "cache", void, stop).await;
+}
+
+/// Tells the cache of a write that was made when its request came before: who had that may have died before it could, and then a replica that
+/// lags would hide from the client what it is told.
+pub async fn tell_of(shards: &Shards, cache: &Cache, bucket: Bucket, id: &WriteId) -> Result<(), magnitude_sharding::Error> {
+    let voids: Vec<Void> = recorded_voids(shards, bucket, id.id()).await?;
+    let stamp = shards.current_stamp(bucket).await?;
+    cache.wrote(&Committed { bucket, stamp }, &voids).await;
+    Ok(())
 }
 
 /// Brings the databases to the schema that the binary needs.

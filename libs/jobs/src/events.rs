@@ -40,7 +40,6 @@ pub async fn recorded_voids<V: DeserializeOwned + Send + Unpin + 'static>(
     bucket: Bucket,
     write_id: Uuid,
 ) -> Result<Vec<V>, Error> {
-    let recorded: Option<(Json<Vec<V>>,)> =
-        shards.fetch_optional(bucket, Freshness::Primary, RECORDED, |q| q.bind(write_id)).await?;
+    let recorded: Option<(Json<Vec<V>>,)> = shards.fetch_optional(bucket, Freshness::Primary, RECORDED, |q| q.bind(write_id)).await?;
     Ok(recorded.map_or_else(Vec::new, |(Json(voids),)| voids))
 }

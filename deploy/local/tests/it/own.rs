@@ -116,8 +116,7 @@ pub fn eventually(what: &str, state: impl Fn() -> bool) {
 pub fn http(address: &str, method: &str, path: &str) -> String {
     let mut stream = TcpStream::connect(address).expect("it listens");
     stream.set_read_timeout(Some(Duration::from_mins(1))).expect("is set");
-    write!(stream, "{method} {path} HTTP/1.1\r\nhost: {address}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
-        .expect("is sent");
+    write!(stream, "{method} {path} HTTP/1.1\r\nhost: {address}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").expect("is sent");
     let mut answer = String::new();
     stream.read_to_string(&mut answer).expect("an answer");
     // Envoy ends its own answers with a line feed.

@@ -1,16 +1,15 @@
 use std::time::Duration;
 
 use axum::extract::State;
-use magnitude_cache::Void;
-use magnitude_chassis::{ApiError, Body, Delivery, Json, Patch};
+use magnitude_chassis::{ApiError, Body, Delivery, Json, Patch, tell_of};
 use magnitude_contract::{
     accounts::UserAnswer,
     media::{Taken, object_of},
 };
 use magnitude_ids::Id;
-use magnitude_jobs::{enqueue, record_voids, recorded_voids, run_now};
+use magnitude_jobs::{enqueue, record_voids, run_now};
 use magnitude_session::{Session, SignedIn};
-use magnitude_sharding::{Committed, Freshness, WriteId};
+use magnitude_sharding::{Freshness, WriteId};
 use uuid::Uuid;
 
 use crate::{
@@ -106,11 +105,8 @@ async fn attempt(
 
 /// Who made it may have died before the caches and the names were told. Answers with the user as it is.
 async fn made_before(app: &App, user: Id, write_id: &WriteId) -> Result<Option<User>, ApiError> {
-    let bucket = user.bucket();
-    let voids: Vec<Void> = recorded_voids(&app.shards, bucket, write_id.id()).await?;
-    let stamp = app.shards.current_stamp(bucket).await?;
-    app.cache.wrote(&Committed { bucket, stamp }, &voids).await;
-    run_left(app, bucket).await?;
+    tell_of(&app.shards, &app.cache, user.bucket(), write_id).await?;
+    run_left(app, user.bucket()).await?;
     Ok(store::users::find(&app.shards, Freshness::Primary, user).await?)
 }
 

@@ -3,14 +3,14 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Response},
 };
-use magnitude_chassis::{ApiError, Body, Delivery, Idempotency, Json, Reading};
+use magnitude_chassis::{ApiError, Body, Delivery, Idempotency, Json, Reading, tell_of};
 use magnitude_contract::{articles::ArticleAnswer, social::Notice};
 use magnitude_ids::Id;
 use magnitude_jobs::{run_now, submit};
 use magnitude_session::{Session, SignedIn, Viewer};
 use magnitude_sharding::{Begun, Freshness};
 
-use super::{Slug, commit, favorites_now, find, first_answer, id_of, tell_of};
+use super::{Slug, commit, favorites_now, find, first_answer, id_of};
 use crate::{
     App,
     article::{Article, Favorites},
@@ -45,7 +45,7 @@ pub async fn create(
     let mut write = match app.shards.begin(session.user.bucket(), &id).await? {
         Begun::New(write) => write,
         Begun::Repeated(first) => {
-            tell_of(&app, session.user.bucket(), &id).await?;
+            tell_of(&app.shards, &app.cache, session.user.bucket(), &id).await?;
             return first_answer(first);
         }
     };
@@ -72,7 +72,7 @@ pub async fn update(
     let mut write = match app.shards.begin(id.bucket(), &write_id).await? {
         Begun::New(write) => write,
         Begun::Repeated(_) => {
-            tell_of(&app, id.bucket(), &write_id).await?;
+            tell_of(&app.shards, &app.cache, id.bucket(), &write_id).await?;
             return now(&app, id, &session, &authors).await;
         }
     };
@@ -110,7 +110,7 @@ pub async fn delete(
     let mut write = match app.shards.begin(id.bucket(), &write_id).await? {
         Begun::New(write) => write,
         Begun::Repeated(_) => {
-            tell_of(&app, id.bucket(), &write_id).await?;
+            tell_of(&app.shards, &app.cache, id.bucket(), &write_id).await?;
             return Ok(StatusCode::NO_CONTENT);
         }
     };

@@ -4,13 +4,13 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use magnitude_cache::Versioned;
-use magnitude_chassis::{ApiError, Body, Delivery, Idempotency, Json, Path, Reading};
+use magnitude_chassis::{ApiError, Body, Delivery, Idempotency, Json, Path, Reading, tell_of};
 use magnitude_contract::{articles::CommentAnswer, social::Notice};
 use magnitude_jobs::submit;
 use magnitude_session::{SignedIn, Viewer};
 use magnitude_sharding::Begun;
 
-use super::{Slug, articles::to_json, commit, find, first_answer, id_of, tell_of};
+use super::{Slug, articles::to_json, commit, find, first_answer, id_of};
 use crate::{
     App, fields,
     jobs::{Notify, about},
@@ -52,7 +52,7 @@ pub async fn create(
     let mut write = match app.shards.begin(article.bucket(), &id).await? {
         Begun::New(write) => write,
         Begun::Repeated(first) => {
-            tell_of(&app, article.bucket(), &id).await?;
+            tell_of(&app.shards, &app.cache, article.bucket(), &id).await?;
             return first_answer(first);
         }
     };
@@ -86,7 +86,7 @@ pub async fn delete(
     let mut write = match app.shards.begin(article.bucket(), &id).await? {
         Begun::New(write) => write,
         Begun::Repeated(_) => {
-            tell_of(&app, article.bucket(), &id).await?;
+            tell_of(&app.shards, &app.cache, article.bucket(), &id).await?;
             return Ok(StatusCode::NO_CONTENT);
         }
     };

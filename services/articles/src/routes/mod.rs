@@ -16,8 +16,8 @@ use axum::{
 use magnitude_cache::{Versioned, Void};
 use magnitude_chassis::{Answers, ApiError, Path, answer};
 use magnitude_ids::{Bucket, Id};
-use magnitude_jobs::{record_voids, recorded_voids};
-use magnitude_sharding::{Answer, Committed, Error, ShardFreshness, Write, WriteId};
+use magnitude_jobs::record_voids;
+use magnitude_sharding::{Answer, Committed, Error, ShardFreshness, Write};
 
 use crate::{
     App,
@@ -68,12 +68,6 @@ async fn commit(app: &App, mut write: Write, voids: &[Void]) -> Result<(), ApiEr
     let committed = write.commit().await?;
     app.cache.wrote(&committed, voids).await;
     Ok(())
-}
-
-/// Tells the cache of a write that was made when its request came before: who had that may have died before it could.
-async fn tell_of(app: &App, bucket: Bucket, id: &WriteId) -> Result<(), ApiError> {
-    let voids: Vec<Void> = recorded_voids(&app.shards, bucket, id.id()).await?;
-    tell_again(app, bucket, &voids).await
 }
 
 /// The answer that was kept with a write.

@@ -4,11 +4,11 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use magnitude_cache::Versioned;
-use magnitude_chassis::{ApiError, Idempotency, Path, Reading, Stream, answer};
+use magnitude_chassis::{ApiError, Idempotency, Path, Reading, Stream, answer, tell_of};
 use magnitude_ids::Id;
 use magnitude_jobs::{record_voids, submit};
 use magnitude_session::{Refusal, SignedIn};
-use magnitude_sharding::{Answer, Begun, Committed, Error, WriteId};
+use magnitude_sharding::{Answer, Begun, Error, WriteId};
 
 use crate::{
     App,
@@ -77,7 +77,8 @@ async fn insert(app: &App, user: Id, id: &WriteId, staged: &Staged) -> Result<Re
         Begun::New(write) => write,
         Begun::Repeated(first) => {
             staging::discard(&app.objects, staged).await;
-            return repeated(app, first.ok_or(Error::Unknown)?).await;
+            tell_of(&app.shards, &app.cache, user.bucket(), id).await?;
+            return Ok(answer(first.ok_or(Error::Unknown)?));
         }
     };
     let upload = uploads::insert(&mut write, user, staged.key.as_str()).await?;
@@ -89,17 +90,6 @@ async fn insert(app: &App, user: Id, id: &WriteId, staged: &Staged) -> Result<Re
     record_voids(&mut write, &voids).await?;
     app.cache.wrote(&write.commit().await?, &voids).await;
     Ok(answer(Answer { status: StatusCode::CREATED.as_u16(), body }))
-}
-
-/// The first request may have died before it could tell the cache, and then a replica that lags would hide what the answer says.
-async fn repeated(app: &App, first: Answer) -> Result<Response, Error> {
-    let body: serde_json::Value = serde_json::from_str(&first.body).unwrap_or_default();
-    if let Some(upload) = body["media"]["id"].as_str().and_then(|id| id.parse::<Id>().ok()) {
-        let bucket = upload.bucket();
-        let stamp = app.shards.current_stamp(bucket).await?;
-        app.cache.wrote(&Committed { bucket, stamp }, &keyspaces::voids(upload, 1)).await;
-    }
-    Ok(answer(first))
 }
 
 /// `GET /api/media/{id}`.
