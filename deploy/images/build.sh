@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Builds the project's images for this machine, under the names that docker-compose.yml uses (PROJECT_IMAGES, TAG). The bases come from
-# bases.env; whatever of it is set already wins. PROGRAMS=FOLDER takes the programs from there, such as target/debug, instead of building them
-# for release: quicker where they are built anyway, and larger.
+# Builds the project's images for this machine, under the names that docker-compose.yml uses (PROJECT_IMAGES, TAG); arguments choose some of
+# docker-bake.hcl. The bases come from bases.env; whatever of it is set already wins. PLATFORM=linux/arm64 builds them for another kind of
+# processor. PROGRAMS=FOLDER takes the programs from there, such as target/debug, instead of building them for release: quicker where they are
+# built anyway, and larger.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
@@ -22,4 +23,4 @@ if [ -n "${PROGRAMS:-}" ]; then
   # In the place of the Dockerfile's stage of that name.
   for target in "${rust[@]}"; do options+=(--set "$target.contexts.build=$folder"); done
 fi
-docker buildx bake --file deploy/images/docker-bake.hcl --load --set '*.platform=' "${options[@]}" "$@"
+docker buildx bake --file deploy/images/docker-bake.hcl --load --set "*.platform=${PLATFORM:-}" "${options[@]}" "$@"

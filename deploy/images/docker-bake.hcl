@@ -1,7 +1,7 @@
 # Every image of the project, for both kinds of processor:
 #   docker buildx bake --file deploy/images/docker-bake.hcl --push
-# The other kind is built by a builder that has one, or under emulation: nothing in the Dockerfiles is of one kind. The bases and the place of the
-# images are variables; build.sh sets them from bases.env.
+# What is in the group `programs` is compiled for the other kind by any machine. The two of `debian` install packages, so theirs is built by a
+# builder that has that kind, or under emulation. The bases and the place of the images are variables; build.sh sets them from bases.env.
 variable "PROJECT_IMAGES" { default = "magnitude" }
 variable "TAG" { default = "dev" }
 variable "REVISION" { default = "unknown" }
@@ -10,7 +10,8 @@ variable "RUST_IMAGE" { default = "rust:1.95-trixie" }
 variable "NODE_IMAGE" { default = "node:22-trixie-slim" }
 variable "RUNTIME_IMAGE" { default = "gcr.io/distroless/cc-debian13:nonroot" }
 
-group "default" { targets = ["services", "once", "debian"] }
+group "default" { targets = ["programs", "debian"] }
+group "programs" { targets = ["services", "once"] }
 
 target "every" { platforms = ["linux/amd64", "linux/arm64"] }
 
