@@ -96,6 +96,11 @@ compose-roll: ## Replace the containers of a service by those of its new image, 
 images: ## Build the container images of the project (PROGRAMS=target/debug takes the programs from there)
 	@deploy/images/build.sh
 
+.PHONY: images-arm64
+images-arm64: ## Build the images of the programs for arm64 too and try them, where no registry is reached (on amd64)
+	@deploy/images/offline/engine.sh
+	@deploy/images/offline/arm64.sh
+
 .PHONY: test-s3
 test-s3: toolchain ## Test the object store against a real S3 server, Garage (builds it first, for ten minutes)
 	@libs/objects/test-s3.sh
