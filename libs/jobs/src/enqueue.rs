@@ -82,20 +82,22 @@ async fn insert<J: Job>(write: &mut Write, id: Uuid, job: &J, options: Options) 
     Ok(inserted.rows_affected() > 0)
 }
 
-/// The most jobs that [`left`] returns: more wait for a worker.
+/// Of how many jobs [`left`] looks for the wanted ones: what is older is a worker's.
 const LEFT: i64 = 100;
 
-/// Of a kind, what a bucket still has; one that a worker runs just now, too.
+/// Of a kind, what a bucket still has, the newest first; one that a worker runs just now, too.
 const PENDING: &str = "
-    select id, payload from jobs.jobs where bucket = $1 and kind = $3 and version = $4 and (select sharding.owns($1, $2)) order by due_at limit $5";
+    select id, payload from jobs.jobs
+    where bucket = $1 and kind = $3 and version = $4 and (select sharding.owns($1, $2)) order by created_at desc limit $5";
 
-/// The jobs of a kind that stand in a bucket, for a request that finds its write done: who did it may have died before it ran them inline.
-pub async fn left<J: Job>(shards: &Shards, bucket: Bucket) -> Result<Vec<Enqueued<J>>, Error> {
+/// The wanted jobs of a kind that stand in a bucket, for a request that finds its write made: who made it may have died before it ran them
+/// inline.
+pub async fn left<J: Job>(shards: &Shards, bucket: Bucket, wanted: impl Fn(&J) -> bool + Send) -> Result<Vec<Enqueued<J>>, Error> {
     let bind = |q: magnitude_sharding::Binds| q.bind(J::KIND).bind(J::VERSION).bind(LEFT);
     let rows: Vec<(Uuid, serde_json::Value)> = shards.fetch_all(bucket, Freshness::Primary, PENDING, bind).await?;
     // One that cannot be read is parked by a worker, which says why.
     let readable = rows.into_iter().filter_map(|(id, payload)| Some(Enqueued { job: serde_json::from_value(payload).ok()?, bucket, id }));
-    Ok(readable.collect())
+    Ok(readable.filter(|enqueued| wanted(&enqueued.job)).collect())
 }
 
 /// Runs the job at once and deletes its row; what fails is logged and left to a worker. Returns whether it succeeded.

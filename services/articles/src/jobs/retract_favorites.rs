@@ -2,8 +2,8 @@ use std::collections::BTreeMap;
 
 use futures_util::future::try_join_all;
 use magnitude_ids::{Bucket, Id};
-use magnitude_jobs::{Context, Enqueued, Job, JobError, enqueue, record_voids};
-use magnitude_sharding::{Error, Write};
+use magnitude_jobs::{Context, Enqueued, Job, JobError, enqueue, left, record_voids};
+use magnitude_sharding::{Error, Shards, Write};
 use serde::{Deserialize, Serialize};
 
 use crate::{App, keyspaces, store};
@@ -37,6 +37,13 @@ impl RetractFavorites {
             }
         }
         Ok(inline)
+    }
+
+    /// Those that an instance left which died after it had deleted the article, as many as it would have run inline.
+    pub async fn left(shards: &Shards, article: Id) -> Result<Vec<Enqueued<Self>>, Error> {
+        let mut chunks = left(shards, article.bucket(), |job: &Self| job.article == article).await?;
+        chunks.truncate(INLINE);
+        Ok(chunks)
     }
 }
 

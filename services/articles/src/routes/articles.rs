@@ -6,7 +6,7 @@ use axum::{
 use magnitude_chassis::{ApiError, Body, Delivery, Idempotency, Json, Reading, tell_of};
 use magnitude_contract::{articles::ArticleAnswer, social::Notice};
 use magnitude_ids::Id;
-use magnitude_jobs::{run_now, submit};
+use magnitude_jobs::{Enqueued, run_now, submit};
 use magnitude_session::{Session, SignedIn, Viewer};
 use magnitude_sharding::{Begun, Freshness};
 
@@ -111,6 +111,7 @@ pub async fn delete(
         Begun::New(write) => write,
         Begun::Repeated(_) => {
             tell_of(&app.shards, &app.cache, id.bucket(), &write_id).await?;
+            retract(&app, RetractFavorites::left(&app.shards, id).await?).await;
             return Ok(StatusCode::NO_CONTENT);
         }
     };
@@ -118,12 +119,16 @@ pub async fn delete(
     let old = store::articles::lock(&mut write, id).await?;
     let old = owned(old, session.user)?;
     let favorites = store::articles::delete(&mut write, &old.head).await?;
-    let retract = RetractFavorites::enqueue_all(&mut write, id, &favorites).await?;
+    let chunks = RetractFavorites::enqueue_all(&mut write, id, &favorites).await?;
     commit(&app, write, &keyspaces::listing_voids(&old.head, old.head.version + 1)).await?;
-    for chunk in retract {
-        run_now(&app.shards, &app, chunk).await;
-    }
+    retract(&app, chunks).await;
     Ok(StatusCode::NO_CONTENT)
+}
+
+async fn retract(app: &App, chunks: Vec<Enqueued<RetractFavorites>>) {
+    for chunk in chunks {
+        run_now(&app.shards, app, chunk).await;
+    }
 }
 
 /// 404 comes before 403.

@@ -1,6 +1,6 @@
 //! Requests that find their work done by one that died before it could answer.
 
-use magnitude_articles::{keyspaces, store};
+use magnitude_articles::{jobs::RetractFavorites, keyspaces, store};
 use magnitude_ids::{Bucket, Id};
 use magnitude_kit::eventually;
 use magnitude_sharding::{Begun, Committed, Freshness, Write, WriteId};
@@ -134,11 +134,14 @@ async fn a_deletion_that_comes_again_is_told_to_the_cache() {
     let (id, path, list) = (id_of(&slug), format!("/articles/{slug}"), "author=ann");
     assert_eq!(test.list(list).await.1, 2);
     assert_eq!(test.body(&slug).await, "first");
+    assert_eq!(send(test.favorite(&test.bob, &slug)).await.0, StatusCode::OK);
+    assert_eq!(test.list("favorited=bob").await.1, 1);
     let older = test.shards().write(id.bucket()).await.unwrap();
     let number = WriteId::of_request(&test.ann.id().to_string(), &format!("DELETE /api{path}"), "r");
     let Ok(Begun::New(mut write)) = test.shards().begin(id.bucket(), &number).await else { panic!("nobody had it before") };
     let article = store::articles::lock(&mut write, id).await.unwrap().expect("it is there");
-    store::articles::delete(&mut write, &article.head).await.unwrap();
+    let favorites = store::articles::delete(&mut write, &article.head).await.unwrap();
+    drop(RetractFavorites::enqueue_all(&mut write, id, &favorites).await.unwrap());
     magnitude_jobs::record_voids(&mut write, &keyspaces::listing_voids(&article.head, article.head.version + 1)).await.unwrap();
     write.commit().await.unwrap();
     assert_eq!(test.list(list).await.1, 2, "somebody was told");
@@ -149,5 +152,6 @@ async fn a_deletion_that_comes_again_is_told_to_the_cache() {
     assert_eq!(status, StatusCode::NO_CONTENT);
     assert!(test.body(&slug).await.is_null());
     assert_eq!(test.list(list).await, (vec![other], 1));
+    assert_eq!(test.list("favorited=bob").await, (vec![], 0));
     older.rollback().await;
 }
