@@ -1,7 +1,7 @@
 use std::collections::HashMap;
 
 use axum::{extract::State, http::StatusCode, response::Response};
-use magnitude_chassis::{ApiError, Body, Fields, Object, Page, Patch, Reading};
+use magnitude_chassis::{ApiError, Body, Delivery, Fields, Object, Page, Patch, Reading, tell_of};
 use magnitude_contract::{
     Timestamp,
     accounts::ProfileBody,
@@ -9,6 +9,7 @@ use magnitude_contract::{
 };
 use magnitude_ids::Id;
 use magnitude_session::SignedIn;
+use magnitude_sharding::Begun;
 use serde_json::{Map, Value};
 use sqlx::types::Json;
 use uuid::Uuid;
@@ -59,14 +60,22 @@ fn body(told: Notification, profiles: &HashMap<Id, ProfileBody>) -> Option<Notif
     })
 }
 
-/// `POST /api/notifications/read`. Ids that name nothing of this reader's are left alone, so that it can be repeated.
+/// `POST /api/notifications/read`. Ids that name nothing of this reader's are left alone. Sent once more it marks nothing that came since.
 pub async fn read(
     State(app): State<App>,
     SignedIn { session, .. }: SignedIn,
+    delivery: Delivery,
     body: Result<Body, ApiError>,
 ) -> Result<StatusCode, ApiError> {
     let ids = wanted(&body?)?;
-    let mut write = app.shards.write(session.user.bucket()).await?;
+    let (bucket, write_id) = (session.user.bucket(), delivery.write_id(&session.user.to_string()));
+    let mut write = match app.shards.begin(bucket, &write_id).await? {
+        Begun::New(write) => write,
+        Begun::Repeated(_) => {
+            tell_of(&app.shards, &app.cache, bucket, &write_id).await?;
+            return Ok(StatusCode::NO_CONTENT);
+        }
+    };
     notifications::mark_read(&mut write, session.user, ids.as_deref()).await?;
     app.cache.wrote(&write.commit().await?, &[]).await;
     Ok(StatusCode::NO_CONTENT)

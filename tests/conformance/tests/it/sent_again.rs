@@ -1,5 +1,7 @@
 //! What the load balancer sends to another instance once more, since the first one died: it is done once, and answered.
 
+use std::time::Duration;
+
 use magnitude_conformance::{Answer, Api, Draft, Gate, Method, PASSWORD, User, Value, json, query, unique};
 
 use crate::{count, string};
@@ -178,13 +180,18 @@ async fn a_comment_is_made_and_deleted_once() {
     author.api.delete(&comment).await.refuses_somehow(404);
 }
 
+/// What comes in between was not there when the user said so.
 #[tokio::test]
-async fn notifications_are_read_as_often_as_it_is_said() {
-    let user = User::register().await;
+async fn notifications_are_read_once() {
+    let (user, other) = (User::register().await, User::register().await);
     let sent = Sent::new(&user.api, Method::POST, "/notifications/read").with(json!({"all": true}));
-
     sent.first().await.is_empty();
+    other.follow(&user).await;
+    user.api.once("/notifications", Duration::from_secs(30), |answer| answer.json["unread"] == 1).await;
+
     sent.again().await.is_empty();
+
+    assert_eq!(user.api.get("/notifications").await.is(200)["unread"], 1);
 }
 
 #[tokio::test]
