@@ -42,7 +42,7 @@ impl Shards {
                 Ok(attempt) => return Ok(attempt.is_some()),
                 Err(error @ (Error::BucketUnavailable | Error::Unavailable)) => hold.on(self, seen, error).await?,
                 // Its transaction has not ended.
-                Err(Error::Database(error)) if timed_out(&error) => return Err(Error::Unknown),
+                Err(Error::Database(error)) if timed_out(&error) => return Err(Error::Unavailable),
                 Err(error) => return Err(error),
             }
         }

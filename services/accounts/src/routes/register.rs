@@ -9,6 +9,7 @@ use magnitude_chassis::{ApiError, Body, Idempotency, Json};
 use magnitude_contract::accounts::UserBody;
 use magnitude_ids::{Bucket, Id};
 use magnitude_jobs::{enqueue, record_voids, run_now};
+use magnitude_session::Token;
 use magnitude_sharding::{Error, Freshness, WriteId};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
@@ -31,8 +32,8 @@ use crate::{
     },
 };
 
-/// How often an id is drawn.
-const DRAWS: usize = 3;
+/// How often an id is drawn, and names are reserved with it.
+const DRAWS: usize = 5;
 
 /// `POST /api/users`: registers and signs in.
 pub async fn register(State(app): State<App>, headers: HeaderMap, idempotency: Idempotency, body: Body) -> Result<Response, ApiError> {
@@ -43,10 +44,10 @@ pub async fn register(State(app): State<App>, headers: HeaderMap, idempotency: I
             return Ok(response);
         }
     }
-    Err(ApiError::unavailable(anyhow::anyhow!("every id that was drawn is another user's")))
+    Err(ApiError::unavailable(anyhow::anyhow!("every id that was drawn is another user's, or another delivery is in the way")))
 }
 
-/// Nothing if the id that was drawn is another user's, or if the names were an instance's that died before it made its user. The names are reserved before the password is hashed, the username before
+/// Nothing if the id that was drawn is another user's, or if names were reserved by an instance that died before it made its user. The names are reserved before the password is hashed, the username before
 /// the email: of many who race for one name the first to reserve it goes on, and all others stop there.
 async fn attempt(app: &App, new: &Registration, idempotency: &Idempotency, headers: &HeaderMap) -> Result<Option<Response>, ApiError> {
     let (username, email) = (Name::username(&new.username), Name::email(&new.email));
@@ -64,7 +65,7 @@ async fn attempt(app: &App, new: &Registration, idempotency: &Idempotency, heade
         give_back(app, &names[..index].iter().collect::<Vec<_>>(), claim).await;
         return match reserved? {
             Reserved::SameWrite if idempotency.delivery.is_again() && !was_made(app, name, &names, write_id).await? => Ok(None),
-            Reserved::SameWrite => repeated(app, new, name, write_id, keyed, headers).await.map(Some),
+            Reserved::SameWrite => repeated(app, new, if keyed { &names[0] } else { name }, write_id, keyed, headers).await.map(Some),
             _ => Err(taken(app, name, new).await?),
         };
     }
@@ -102,9 +103,8 @@ async fn insert(
         write_id: claim.write_id,
     };
     let first = keyed.then(|| First { first_names: names_of(new), first_password_hash: user.password_hash.clone() });
-    let Some(mut write) = names::begin(app, claim).await? else {
-        return Err(ApiError::unavailable(anyhow::anyhow!("the reservation had expired")));
-    };
+    // Somebody met the reservation, expired or of an instance that seemed dead, and settled that this user never comes.
+    let Some(mut write) = names::begin(app, claim).await? else { return Ok(None) };
     if !store::users::insert(&mut write, &user, first.as_ref()).await? {
         return Ok(None);
     }
@@ -126,6 +126,9 @@ async fn insert(
 async fn was_made(app: &App, name: &Name, names: &[Name], write_id: Uuid) -> Result<bool, ApiError> {
     let held = store::names::find(&app.shards, Freshness::Primary, name).await?;
     let Some(held) = held.filter(|held| held.write_id == write_id) else { return Ok(false) };
+    if held.confirmed {
+        return Ok(true);
+    }
     let made = names::settle(app, name, &held).await?;
     if let Some(user) = Id::from_i64(held.user_id).filter(|_| !made) {
         give_back(app, &names.iter().collect::<Vec<_>>(), Claim { user, write_id, version: 1 }).await;
@@ -134,7 +137,7 @@ async fn was_made(app: &App, name: &Name, names: &[Name], write_id: Uuid) -> Res
 }
 
 /// The same request again: the user that it made signs in and gets the first answer with a new token, whatever was changed of the user
-/// since. Under a key, if the body says the same.
+/// since. Under a key, if the body says the same; without one, if the password is right, since the number of a request is in every log.
 async fn repeated(
     app: &App,
     new: &Registration,
@@ -147,8 +150,15 @@ async fn repeated(
     if keyed && !is_same(app, new, user.id).await? {
         return Err(Error::KeyReused.into());
     }
-    run_left(app, user.id.bucket()).await?;
+    if !keyed && !app.passwords.verify(&new.password, Some(&user.password_hash)).await? {
+        return Err(Error::Unknown.into());
+    }
+    run_left(app, user.id).await?;
     let mut answer = sign_in(app, &user, headers, &WriteId::random()).await?;
+    // As of a first session: it must not be told from a cache in some process that there is no such user.
+    if let Some(token) = Token::parse(&answer.user.token) {
+        app.sessions.wrote(token.hash()).await;
+    }
     answer.user = UserBody { username: new.username.clone(), email: new.email.clone(), bio: None, image: None, ..answer.user };
     Ok((StatusCode::CREATED, Json(answer)).into_response())
 }

@@ -3,7 +3,7 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Response},
 };
-use magnitude_chassis::{ApiError, Delivery, Idempotency, Json, Path};
+use magnitude_chassis::{ApiError, Delivery, Idempotency, Json, Path, tell_of};
 use magnitude_contract::Timestamp;
 use magnitude_ids::Id;
 use magnitude_jobs::{enqueue, run_now};
@@ -84,11 +84,12 @@ pub async fn logout(
 }
 
 async fn end(app: &App, session: &Session, ended: Id, delivery: &Delivery) -> Result<bool, ApiError> {
-    let bucket = session.user.bucket();
-    let mut write = match app.shards.begin(bucket, &delivery.write_id(&session.user.to_string())).await? {
+    let (bucket, write_id) = (session.user.bucket(), delivery.write_id(&session.user.to_string()));
+    let mut write = match app.shards.begin(bucket, &write_id).await? {
         Begun::New(write) => write,
         Begun::Repeated(_) => {
-            run_left(app, bucket).await?;
+            tell_of(&app.shards, &app.cache, bucket, &write_id).await?;
+            run_left(app, session.user).await?;
             return Ok(true);
         }
     };

@@ -106,7 +106,7 @@ async fn attempt(
 /// Who made it may have died before the caches and the names were told. Answers with the user as it is.
 async fn made_before(app: &App, user: Id, write_id: &WriteId) -> Result<Option<User>, ApiError> {
     tell_of(&app.shards, &app.cache, user.bucket(), write_id).await?;
-    run_left(app, user.bucket()).await?;
+    run_left(app, user).await?;
     Ok(store::users::find(&app.shards, Freshness::Primary, user).await?)
 }
 
@@ -179,6 +179,8 @@ async fn write(
     }
     let current = store::users::lock(&mut write, old.id).await?;
     if current.is_none_or(|current| current.version != old.version) {
+        // At once: the next turn waits for the ids that this one holds.
+        write.rollback().await;
         return Ok(Written::Refused);
     }
     // A change of the password elsewhere may have ended this session since it was resolved.
