@@ -41,7 +41,8 @@ pub fn a_point_of_presence_is_added_and_removed(own: &mut Own) {
 
 /// Rate limits count by a client's address, not by the one of the point of presence that it came through.
 pub fn a_client_comes_from_where_it_came_to_the_edge(own: &Own) {
-    let lies = "x-envoy-external-address: 203.0.113.7\r\nx-forwarded-for: 203.0.113.8, 203.0.113.9\r\nx-real-ip: 203.0.113.6";
+    let lies = "x-envoy-external-address: 203.0.113.7\r\nx-forwarded-for: 203.0.113.8, 203.0.113.9\r\nx-real-ip: 203.0.113.6\r\n\
+                x-sent-before: 317\r\nx-request-id: mine";
     let request = format!("POST /api/articles HTTP/1.1\r\nhost: here\r\n{lies}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
     let points: Vec<_> =
         own.stack.nodes().into_iter().filter(|node| node.kind == Kind::Edge).map(|node| node.address.ip().to_string()).collect();
@@ -56,7 +57,10 @@ pub fn a_client_comes_from_where_it_came_to_the_edge(own: &Own) {
         let told: Vec<_> = heads.iter().filter_map(|line| line.strip_prefix("x-envoy-external-address: ")).collect();
         // Envoy takes whoever comes from this machine itself for the machine's own address.
         let own_word = matches!(told[..], [told] if !lies.contains(told) && !points.contains(&told.to_owned()));
-        right(own_word, &format!("{heads:?}"))
+        right(own_word, &format!("{heads:?}"))?;
+        // Nor does it say which request that is, and whether it was sent before.
+        let its_word = |line: &String| ["x-sent-before: 317", "x-request-id: mine"].contains(&line.as_str());
+        right(!heads.iter().any(its_word), &format!("{heads:?}"))
     });
     own.start_all();
 }
