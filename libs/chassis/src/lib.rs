@@ -19,5 +19,5 @@ pub use layers::{Answers, AsItIs, KeptAnswer, Reading, degraded, knows};
 pub use server::Running;
 pub use service::{Roles, Routers, Service};
 pub use settings::{HttpSettings, Secret, ServiceSettings, TelemetrySettings, load, print};
-pub use stores::{Stores, connect, hear_voids, tell_of};
+pub use stores::{Stores, begin, connect, hear_voids, tell_of};
 pub use tasks::Tasks;

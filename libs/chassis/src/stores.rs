@@ -5,7 +5,7 @@ use magnitude_cache::{Cache, Void};
 use magnitude_ids::Bucket;
 use magnitude_jobs::{Event, VOID, follow, recorded_voids};
 use magnitude_sharding::{
-    Committed, ShardSettings, Shards, WriteId, check_schema,
+    Begun, Committed, ShardSettings, Shards, WriteId, check_schema,
     reshard::{self, Admin},
 };
 use tokio_util::sync::CancellationToken;
@@ -53,6 +53,16 @@ pub async fn hear_voids(cache: Cache, shards: Shards, stop: CancellationToken) {
         cache.revoid(voids.map(|event| (event.bucket, event.payload))).await
     };
     follow(shards, "cache", void, stop).await;
+}
+
+/// [`Shards::begin`] for the write of a request. One that was made when its request came before is told to the cache first, so that whoever
+/// answers it has only to answer.
+pub async fn begin(shards: &Shards, cache: &Cache, bucket: Bucket, id: &WriteId) -> Result<Begun, magnitude_sharding::Error> {
+    let begun = shards.begin(bucket, id).await?;
+    if matches!(begun, Begun::Repeated(_)) {
+        tell_of(shards, cache, bucket, id).await?;
+    }
+    Ok(begun)
 }
 
 /// Tells the cache of a write that was made when its request came before: who had that may have died before it could, and then a replica that

@@ -3,7 +3,7 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Response},
 };
-use magnitude_chassis::{ApiError, Delivery, Idempotency, Json, Path, tell_of};
+use magnitude_chassis::{ApiError, Delivery, Idempotency, Json, Path, begin};
 use magnitude_contract::Timestamp;
 use magnitude_ids::Id;
 use magnitude_jobs::{enqueue, run_now};
@@ -84,14 +84,10 @@ pub async fn logout(
 }
 
 async fn end(app: &App, session: &Session, ended: Id, delivery: &Delivery) -> Result<bool, ApiError> {
-    let (bucket, write_id) = (session.user.bucket(), delivery.write_id(&session.user.to_string()));
-    let mut write = match app.shards.begin(bucket, &write_id).await? {
-        Begun::New(write) => write,
-        Begun::Repeated(_) => {
-            tell_of(&app.shards, &app.cache, bucket, &write_id).await?;
-            run_left(app, session.user).await?;
-            return Ok(true);
-        }
+    let id = delivery.write_id(&session.user.to_string());
+    let Begun::New(mut write) = begin(&app.shards, &app.cache, session.user.bucket(), &id).await? else {
+        run_left(app, session.user).await?;
+        return Ok(true);
     };
     let hashes = store::sessions::revoke(&mut write, session.user, ended).await?;
     if hashes.is_empty() {

@@ -3,7 +3,7 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Response},
 };
-use magnitude_chassis::{ApiError, Body, Delivery, Idempotency, Json, Reading, tell_of};
+use magnitude_chassis::{ApiError, Body, Delivery, Idempotency, Json, Reading, begin};
 use magnitude_contract::{articles::ArticleAnswer, social::Notice};
 use magnitude_ids::Id;
 use magnitude_jobs::{Enqueued, run_now, submit};
@@ -42,12 +42,9 @@ pub async fn create(
     // Before the transaction: nothing is asked of another system while one is open.
     let authors = Authors::load(&app, None, &[session.user]).await?;
     let id = idempotency.write_id(&session.user.to_string(), &body.bytes);
-    let mut write = match app.shards.begin(session.user.bucket(), &id).await? {
+    let mut write = match begin(&app.shards, &app.cache, session.user.bucket(), &id).await? {
         Begun::New(write) => write,
-        Begun::Repeated(first) => {
-            tell_of(&app.shards, &app.cache, session.user.bucket(), &id).await?;
-            return first_answer(first);
-        }
+        Begun::Repeated(first) => return first_answer(first),
     };
     let article = store::articles::insert(&mut write, session.user, new).await?;
     let body = ArticleAnswer { article: view::compose(&article.head, Some(&article.body), Favorites::default(), &authors) };
@@ -69,12 +66,8 @@ pub async fn update(
     // All that the answer needs of others, before the transaction. Only its author may change an article, and follows nobody there.
     let authors = Authors::load(&app, None, &[session.user]).await?;
     let write_id = delivery.write_id(&session.user.to_string());
-    let mut write = match app.shards.begin(id.bucket(), &write_id).await? {
-        Begun::New(write) => write,
-        Begun::Repeated(_) => {
-            tell_of(&app.shards, &app.cache, id.bucket(), &write_id).await?;
-            return now(&app, id, &session, &authors).await;
-        }
+    let Begun::New(mut write) = begin(&app.shards, &app.cache, id.bucket(), &write_id).await? else {
+        return now(&app, id, &session, &authors).await;
     };
     let old = store::articles::lock(&mut write, id).await?;
     let old = owned(old, session.user)?;
@@ -107,13 +100,9 @@ pub async fn delete(
 ) -> Result<StatusCode, ApiError> {
     let id = id_of(slug)?;
     let write_id = delivery.write_id(&session.user.to_string());
-    let mut write = match app.shards.begin(id.bucket(), &write_id).await? {
-        Begun::New(write) => write,
-        Begun::Repeated(_) => {
-            tell_of(&app.shards, &app.cache, id.bucket(), &write_id).await?;
-            retract(&app, RetractFavorites::left(&app.shards, id).await?).await;
-            return Ok(StatusCode::NO_CONTENT);
-        }
+    let Begun::New(mut write) = begin(&app.shards, &app.cache, id.bucket(), &write_id).await? else {
+        retract(&app, RetractFavorites::left(&app.shards, id).await?).await;
+        return Ok(StatusCode::NO_CONTENT);
     };
     store::favorites::close(&mut write, id).await?;
     let old = store::articles::lock(&mut write, id).await?;

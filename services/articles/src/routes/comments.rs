@@ -4,7 +4,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use magnitude_cache::Versioned;
-use magnitude_chassis::{ApiError, Body, Delivery, Idempotency, Json, Path, Reading, tell_of};
+use magnitude_chassis::{ApiError, Body, Delivery, Idempotency, Json, Path, Reading, begin};
 use magnitude_contract::{articles::CommentAnswer, social::Notice};
 use magnitude_jobs::submit;
 use magnitude_session::{SignedIn, Viewer};
@@ -49,12 +49,9 @@ pub async fn create(
     let text = fields::comment(&body)?;
     let authors = Authors::load(&app, None, &[session.user]).await?;
     let id = idempotency.write_id(&session.user.to_string(), &body.bytes);
-    let mut write = match app.shards.begin(article.bucket(), &id).await? {
+    let mut write = match begin(&app.shards, &app.cache, article.bucket(), &id).await? {
         Begun::New(write) => write,
-        Begun::Repeated(first) => {
-            tell_of(&app.shards, &app.cache, article.bucket(), &id).await?;
-            return first_answer(first);
-        }
+        Begun::Repeated(first) => return first_answer(first),
     };
     let comment = store::comments::insert(&mut write, article, session.user, &text).await?;
     let comment = comment.ok_or_else(|| ApiError::not_found("article"))?;
@@ -83,12 +80,8 @@ pub async fn delete(
     let article = find(&app, id_of(slug)?).await?.head.id;
     let comment = comment.parse::<i64>().map_err(|_| ApiError::not_found("comment"))?;
     let id = delivery.write_id(&session.user.to_string());
-    let mut write = match app.shards.begin(article.bucket(), &id).await? {
-        Begun::New(write) => write,
-        Begun::Repeated(_) => {
-            tell_of(&app.shards, &app.cache, article.bucket(), &id).await?;
-            return Ok(StatusCode::NO_CONTENT);
-        }
+    let Begun::New(mut write) = begin(&app.shards, &app.cache, article.bucket(), &id).await? else {
+        return Ok(StatusCode::NO_CONTENT);
     };
     let author = store::comments::lock(&mut write, article, comment).await?.ok_or_else(|| ApiError::not_found("comment"))?;
     if author != session.user.as_i64() {

@@ -4,7 +4,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use magnitude_cache::Versioned;
-use magnitude_chassis::{ApiError, Idempotency, Path, Reading, Stream, answer, tell_of};
+use magnitude_chassis::{ApiError, Idempotency, Path, Reading, Stream, answer, begin};
 use magnitude_ids::Id;
 use magnitude_jobs::{record_voids, submit};
 use magnitude_session::{Refusal, SignedIn};
@@ -73,11 +73,10 @@ async fn limit(app: &App, user: Id) -> Result<(), ApiError> {
 
 /// The row and its job, in one transaction; or the answer that this write was given before.
 async fn insert(app: &App, user: Id, id: &WriteId, staged: &Staged) -> Result<Response, Error> {
-    let mut write = match app.shards.begin(user.bucket(), id).await? {
+    let mut write = match begin(&app.shards, &app.cache, user.bucket(), id).await? {
         Begun::New(write) => write,
         Begun::Repeated(first) => {
             staging::discard(&app.objects, staged).await;
-            tell_of(&app.shards, &app.cache, user.bucket(), id).await?;
             return Ok(answer(first.ok_or(Error::Unknown)?));
         }
     };

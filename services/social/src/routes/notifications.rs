@@ -1,7 +1,7 @@
 use std::collections::HashMap;
 
 use axum::{extract::State, http::StatusCode, response::Response};
-use magnitude_chassis::{ApiError, Body, Delivery, Fields, Object, Page, Patch, Reading, tell_of};
+use magnitude_chassis::{ApiError, Body, Delivery, Fields, Object, Page, Patch, Reading, begin};
 use magnitude_contract::{
     Timestamp,
     accounts::ProfileBody,
@@ -68,13 +68,9 @@ pub async fn read(
     body: Result<Body, ApiError>,
 ) -> Result<StatusCode, ApiError> {
     let ids = wanted(&body?)?;
-    let (bucket, write_id) = (session.user.bucket(), delivery.write_id(&session.user.to_string()));
-    let mut write = match app.shards.begin(bucket, &write_id).await? {
-        Begun::New(write) => write,
-        Begun::Repeated(_) => {
-            tell_of(&app.shards, &app.cache, bucket, &write_id).await?;
-            return Ok(StatusCode::NO_CONTENT);
-        }
+    let id = delivery.write_id(&session.user.to_string());
+    let Begun::New(mut write) = begin(&app.shards, &app.cache, session.user.bucket(), &id).await? else {
+        return Ok(StatusCode::NO_CONTENT);
     };
     notifications::mark_read(&mut write, session.user, ids.as_deref()).await?;
     app.cache.wrote(&write.commit().await?, &[]).await;
