@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::{pin::Pin, time::Duration};
 
 use magnitude_kit::eventually;
 use magnitude_sharding::{Answer, Begun, Error, Shards, Write, WriteId};
@@ -14,6 +14,13 @@ async fn begin_new(shards: &Shards, id: &WriteId) -> Write {
         Begun::New(write) => write,
         Begun::Repeated(answer) => panic!("already answered: {answer:?}"),
     }
+}
+
+/// A write that is begun once more, and has been seen to wait for the first.
+async fn waiting<'a>(shards: &'a Shards, id: &'a WriteId) -> Pin<Box<impl Future<Output = Result<Begun, Error>> + 'a>> {
+    let mut begun = Box::pin(shards.begin(bucket(7), id));
+    assert!(tokio::time::timeout(Duration::from_millis(200), &mut begun).await.is_err(), "it did not wait");
+    begun
 }
 
 async fn answer_once(shards: &Shards) {
@@ -60,11 +67,8 @@ async fn a_key_of_a_dead_instance_is_waited_for() {
     let mut first = begin_new(bench.shards(), &key(b"milk")).await;
     first.keep_answer(201, "done").await.unwrap();
 
-    let again = key(b"milk").outliving(true);
-    let again = bench.shards().begin(bucket(7), &again);
-    tokio::pin!(again);
-    // It asks, and asks again.
-    assert!(tokio::time::timeout(Duration::from_millis(200), &mut again).await.is_err(), "it did not wait");
+    let id = key(b"milk").outliving(true);
+    let again = waiting(bench.shards(), &id).await;
     first.commit().await.unwrap();
 
     let Ok(Begun::Repeated(answer)) = again.await else { panic!("the write was begun twice") };
@@ -80,10 +84,8 @@ async fn a_request_of_a_dead_instance_is_waited_for() {
     let bench = Bench::new().await;
     let first = begin_new(bench.shards(), &request(false)).await;
 
-    let again = request(true);
-    let again = bench.shards().begin(bucket(7), &again);
-    tokio::pin!(again);
-    assert!(tokio::time::timeout(Duration::from_millis(200), &mut again).await.is_err(), "it did not wait");
+    let id = request(true);
+    let again = waiting(bench.shards(), &id).await;
     first.commit().await.unwrap();
 
     // There is no answer: none was kept.
@@ -94,10 +96,8 @@ async fn a_request_of_a_dead_instance_is_waited_for() {
 async fn a_request_whose_instance_died_before_its_commit_is_begun_anew() {
     let bench = Bench::new().await;
     let first = begin_new(bench.shards(), &request(false)).await;
-    let again = request(true);
-    let again = bench.shards().begin(bucket(7), &again);
-    tokio::pin!(again);
-    assert!(tokio::time::timeout(Duration::from_millis(200), &mut again).await.is_err(), "it did not wait");
+    let id = request(true);
+    let again = waiting(bench.shards(), &id).await;
     first.rollback().await;
 
     let Ok(Begun::New(write)) = again.await else { panic!("it was not begun anew") };
