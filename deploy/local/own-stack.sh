@@ -1,5 +1,7 @@
 # Sourced by scripts that need a stack of their own: it lies in .stack-NAME, ends with them whatever happens, and only one of a name runs in a clone.
 set -euo pipefail
+# An error's causes and the end of the log that it shows say more than where it was made, and must not scroll away.
+export RUST_LIB_BACKTRACE=0
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
 # own_stack NAME BUILD COMMAND...: runs COMMAND, with $stack of that build, if nobody else has the stack of this name.
@@ -28,7 +30,7 @@ end_stack() {
   # What a failed run's logs say is all that is left of it.
   if [ "$code" -ne 0 ] && [ -d "$STACK_DIR/logs" ]; then
     rm -rf .stack/failed-logs && mkdir -p .stack && cp -r "$STACK_DIR/logs" .stack/failed-logs
-    echo "The nodes' logs are in .stack/failed-logs." >&2
+    echo "It failed in ${doing:-the preparations}. The nodes' logs are in .stack/failed-logs." >&2
   fi
   "$stack" clean || code=1
   exit "$code"

@@ -34,7 +34,9 @@ prove() {
 experiments() {
   local name
   for name in replica stateless failover stampede staleness cache-loss resharding reshard-crash celebrity jobs poison fan-out burst edge; do
+    doing="experiment $name --short"
     target/debug/experiment "$name" --short
+    doing="healing after experiment $name"
     "$stack" heal
   done
 }
@@ -79,7 +81,9 @@ main() {
       deploy/local/suite.sh "$suite"
     else
       target/debug/load demo
+      doing='cargo test'
       cargo test --workspace
+      doing='the browser tests'
       browser
       experiments
     fi
