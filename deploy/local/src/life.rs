@@ -14,8 +14,8 @@ use crate::rabbitmq::RABBITMQ;
 use crate::stack::Stack;
 use crate::topology::{Kind, Node};
 
-/// A cold disk and two busy cores: a replica's first copy is the slowest.
-pub const READY_BOUND: Duration = Duration::from_secs(90);
+/// A cold disk, and two cores that others keep busy: a replica's first copy is the slowest. What ends is noticed at once.
+pub const READY_BOUND: Duration = Duration::from_mins(3);
 /// Postgres has written everything by then, a service has drained.
 pub const STOP_BOUND: Duration = Duration::from_secs(20);
 

@@ -9,7 +9,7 @@ use sqlx::{
 };
 use tokio::time::{Instant, sleep};
 
-use crate::{Settings, ShardSettings, Shards, error::lost_connection};
+use crate::{Settings, ShardSettings, Shards, error::lost_connection, shards::PATIENCE};
 
 /// The migrations of one owner, with a history table of its own: `migrations_<owner>` in schema `sharding`.
 #[derive(Debug)]
@@ -18,8 +18,6 @@ pub struct Migrations {
     migrator: Migrator,
 }
 
-/// A failover takes up to 25 s.
-const PATIENCE: Duration = Duration::from_mins(1);
 const STEP: Duration = Duration::from_millis(100);
 
 /// The lock that keeps two `migrate`, or one and a move of buckets, from one shard: the bytes of "migrate" as a number.

@@ -21,6 +21,8 @@ use crate::{
 pub(crate) const HOLD: Duration = Duration::from_secs(2);
 /// How long a read waits for a node that can be believed: a frozen primary is noticed in less than two seconds.
 pub(crate) const READ_HOLD: Duration = Duration::from_secs(5);
+/// How long a start or a migration waits for a shard: a failover takes up to 25 s, on a busy machine longer.
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 const REFRESH: Duration = Duration::from_secs(2);
 /// How often the requests of a process that are held heal, however many they are.
 const HEAL: Duration = Duration::from_millis(100);
@@ -101,13 +103,14 @@ impl Shards {
         futures_util::join!(nodes, map, purge);
     }
 
-    /// Waits until every shard answered once, at most half a minute.
+    /// Waits until every shard answered once, at most a minute.
     pub async fn ready(&self) -> anyhow::Result<()> {
-        let limit = Instant::now() + Duration::from_secs(30);
+        let limit = Instant::now() + PATIENCE;
         while !self.map().heard_all() {
             anyhow::ensure!(
                 Instant::now() < limit,
-                "not every shard answered within 30 s: is the database up and migrated (run `migrate`)?"
+                "not every shard answered within {} s: is the database up and migrated (run `migrate`)?",
+                PATIENCE.as_secs()
             );
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
