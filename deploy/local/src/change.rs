@@ -55,7 +55,7 @@ impl Stack {
         self.restart(name)
     }
 
-    /// Brings every node back: unpaused, connected, with room on its disk and the right time, running, ready.
+    /// Brings every node back: unpaused, connected, on the machine's disk, with the right time, running, ready.
     pub fn heal(&mut self) -> Result<()> {
         let _lock = self.change()?;
         // Where no rule can be read none was made.
@@ -68,7 +68,7 @@ impl Stack {
                 process.signal(Signal::CONT);
             }
             if node.is_postgres() {
-                self.free_disk(&node.name)?;
+                self.heal_disk(&node.name)?;
             }
         }
         // A shard's nodes need each other to agree who leads: all run before one is waited for.

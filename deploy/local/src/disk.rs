@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -19,26 +19,35 @@ const ATTEMPTS: usize = 100;
 const BALLAST: &str = "ballast";
 const MIB: u64 = 1 << 20;
 
+/// Where a node's data is while it moves, beside its place.
+struct Places {
+    data: PathBuf,
+    /// All of it: where this is, it counts and what is in the place does not.
+    whole: PathBuf,
+    /// Not yet all, or no longer.
+    part: PathBuf,
+}
+
 impl Stack {
     /// Moves the data of a Postgres node into memory, on a file system with `spare` MiB more than it has, and starts the node again. Takes
     /// root, and a kernel that lets it mount.
     pub fn small_disk(&self, name: &str, spare: u64) -> Result<()> {
         let node = self.postgres_node(name)?;
         self.stop(name)?;
-        let (data, aside) = (self.data(name), self.data(&format!("{name}.aside")));
+        let Places { data, whole, part } = self.places(&node);
         let size = used_mib(&data)? + spare;
-        fs::rename(&data, &aside)?;
+        fs::rename(&data, &whole)?;
         fs::create_dir(&data)?;
         let mut mount = Command::new("mount");
         mount.args(["-t", "tmpfs", "-o", &format!("size={size}m,mode=0700"), "magnitude"]).arg(&data);
         if let Err(error) = command::run(&mut mount, "mount", BOUND) {
-            fs::remove_dir(&data)?;
-            fs::rename(&aside, &data)?;
+            self.put_back(&node)?;
             return self.start(&node.name).and(Err(error));
         }
         files::give(&data, postgres::user().as_deref())?;
-        copy(&aside, &data)?;
-        place::remove(&aside)?;
+        copy(&whole, &data)?;
+        fs::rename(whole, &part)?;
+        place::remove(&part)?;
         self.start(&node.name)
     }
 
@@ -68,13 +77,45 @@ impl Stack {
         let node = self.postgres_node(name)?;
         self.free_disk(name)?;
         self.stop(name)?;
-        let (data, aside) = (self.data(name), self.data(&format!("{name}.aside")));
-        fs::create_dir(&aside)?;
-        copy(&data, &aside)?;
-        unmount(&data)?;
-        fs::remove_dir(&data)?;
-        fs::rename(&aside, &data)?;
+        self.enlarge(&node)?;
         self.start(&node.name)
+    }
+
+    /// Ends what fills a disk, a small disk, or a move to or from one that did not end. A node whose data moves here does not run afterwards.
+    pub fn heal_disk(&self, name: &str) -> Result<()> {
+        self.free_disk(name)?;
+        let node = &self.postgres_node(name)?;
+        let Places { data, whole, part } = self.places(node);
+        place::remove(&part)?;
+        if whole.exists() {
+            self.end(node)?;
+            return self.put_back(node);
+        }
+        if !is_mounted(&data)? {
+            return Ok(());
+        }
+        self.end(node)?;
+        self.enlarge(node)
+    }
+
+    fn enlarge(&self, node: &Node) -> Result<()> {
+        let Places { data, whole, part } = self.places(node);
+        fs::create_dir(&part)?;
+        copy(&data, &part)?;
+        fs::rename(part, whole)?;
+        self.put_back(node)
+    }
+
+    fn put_back(&self, node: &Node) -> Result<()> {
+        let Places { data, whole, .. } = self.places(node);
+        unmount(&data)?;
+        place::remove(&data)?;
+        Ok(fs::rename(whole, data)?)
+    }
+
+    fn places(&self, node: &Node) -> Places {
+        let beside = |what: &str| self.data(&format!("{}.{what}", node.name));
+        Places { data: self.data(&node.name), whole: beside("whole"), part: beside("part") }
     }
 
     fn postgres_node(&self, name: &str) -> Result<Node> {
@@ -86,7 +127,7 @@ impl Stack {
 
 /// Takes a small disk away, with what is on it.
 pub fn unmount(data: &Path) -> Result<()> {
-    if !data.exists() || !is_mounted(data)? {
+    if !is_mounted(data)? {
         return Ok(());
     }
     command::run(Command::new("umount").arg(data), "umount", BOUND)
@@ -94,6 +135,9 @@ pub fn unmount(data: &Path) -> Result<()> {
 
 /// Whether it is another file system than its folder's.
 fn is_mounted(data: &Path) -> Result<bool> {
+    if !data.exists() {
+        return Ok(false);
+    }
     let parent = data.parent().context("data lies in a folder")?;
     Ok(fs::metadata(data)?.dev() != fs::metadata(parent)?.dev())
 }

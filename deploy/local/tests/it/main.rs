@@ -5,6 +5,7 @@ mod agree;
 mod broker;
 mod copies;
 mod crash;
+mod disk;
 mod edge;
 mod failover;
 mod faults;
@@ -44,6 +45,8 @@ fn a_stack_starts_heals_changes_and_leaves_nothing() {
     failover::another_node_leads_when_a_server_dies(&own);
     failover::a_shard_is_handed_over(&own);
     failover::a_cut_node_reaches_nobody(&own);
+    disk::a_small_disk_that_nobody_took_away_is_healed(&own);
+    disk::a_move_of_data_that_did_not_end_is_healed(&own);
     failover::a_shard_is_added(&mut own);
     crash::a_stale_lock_file_keeps_no_primary_down(&own);
     crash::what_a_crash_left_is_ended_before_a_start(&own);
