@@ -9,7 +9,12 @@ use sqlx::{
 };
 use tokio::time::{Instant, sleep};
 
-use crate::{Settings, ShardSettings, Shards, error::lost_connection, shards::PATIENCE};
+use crate::{
+    Settings, ShardSettings, Shards,
+    bounded::bounded,
+    error::{lost_connection, timed_out},
+    shards::PATIENCE,
+};
 
 /// The migrations of one owner, with a history table of its own: `migrations_<owner>` in schema `sharding`.
 #[derive(Debug)]
@@ -152,9 +157,9 @@ async fn newest_of(shards: &Shards, index: usize, name: &str, owner: &str) -> an
     let end = Instant::now() + PATIENCE;
     loop {
         let node = primary(shards, index, name).await?;
-        let asked = async { newest(&mut *node.pool().acquire().await?, owner).await };
-        match asked.await {
-            Err(error) if (lost_connection(&error) || matches!(error, sqlx::Error::PoolTimedOut)) && Instant::now() < end => {
+        let ask = async { newest(&mut *node.pool().acquire().await?, owner).await };
+        match bounded(node, shards.statement_timeout(), ask).await {
+            Err(error) if passes(&error) && Instant::now() < end => {
                 tracing::warn!(shard = name, %error, "the schema could not be looked at yet");
                 node.doubt();
                 sleep(STEP).await;
@@ -162,6 +167,11 @@ async fn newest_of(shards: &Shards, index: usize, name: &str, owner: &str) -> an
             found => return Ok(found?),
         }
     }
+}
+
+/// Whether the same question may be answered a little later.
+fn passes(error: &sqlx::Error) -> bool {
+    lost_connection(error) || timed_out(error) || matches!(error, sqlx::Error::PoolTimedOut)
 }
 
 /// The newest migration applied; 0 where there is none.

@@ -19,6 +19,7 @@ pub struct Proxy {
 enum Mode {
     Pass,
     Frozen,
+    Stranded,
     LoseAnswers,
     Cut,
 }
@@ -48,6 +49,12 @@ impl Proxy {
     /// Keeps every line open and passes nothing, as a frozen server or a cut without a reset does.
     pub fn freeze(&self) {
         self.mode.send_replace(Mode::Frozen);
+    }
+
+    /// What is said on a line from now on never arrives, and the line stays open, as when a server's machine is gone. Those that are made
+    /// after [`heal`](Self::heal) are well.
+    pub fn strand(&self) {
+        self.mode.send_replace(Mode::Stranded);
     }
 
     /// Breaks every line, waits until none stands, and lets no new one stand.
@@ -96,6 +103,9 @@ async fn pass(
     loop {
         let read = from.read(&mut buffer).await?;
         let mode = *mode.wait_for(|mode| *mode != Mode::Frozen).await?;
+        if mode == Mode::Stranded {
+            std::future::pending::<()>().await;
+        }
         if read == 0 || breaks(mode) {
             return Ok(());
         }

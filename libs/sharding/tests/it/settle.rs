@@ -142,16 +142,27 @@ async fn a_client_may_try_again_what_was_settled_as_never_to_come() {
 
 #[tokio::test]
 async fn the_schema_of_a_shard_that_fails_over_is_waited_for() {
+    the_schema_is_looked_at_when_the_shard_is_back(Proxy::lose_answers).await;
+}
+
+#[tokio::test]
+async fn the_schema_of_a_shard_that_went_without_a_word_is_asked_for_again() {
+    the_schema_is_looked_at_when_the_shard_is_back(Proxy::strand).await;
+}
+
+async fn the_schema_is_looked_at_when_the_shard_is_back(go: impl Fn(&Proxy)) {
     let cluster = cluster().await;
-    let (line, connected) = behind_a_line(&cluster, |_| {}).await;
-    line.lose_answers();
+    let (line, connected) = behind_a_line(&cluster, |settings| settings.statement_timeout_ms = 1_000).await;
+    go(&line);
 
     let heal = async {
         let read = async || notes(&connected.shards, bucket(7), Freshness::Primary).await;
         eventually("the shard does not answer", async || read().await.is_err()).await;
         line.heal();
     };
-    let (checked, ()) = tokio::join!(check_schema(&connected.shards, &[]), heal);
+    // Far longer than a shard that answers takes, and shorter than a lost line stays open.
+    let check = tokio::time::timeout(Duration::from_secs(30), check_schema(&connected.shards, &[]));
+    let (checked, ()) = tokio::join!(check, heal);
 
-    checked.unwrap();
+    checked.expect("a lost answer is not waited for").unwrap();
 }
