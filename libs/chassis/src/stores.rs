@@ -42,7 +42,8 @@ pub async fn connect<S: Service>(settings: &S::Settings, tasks: &Tasks) -> anyho
     let (shards, watch) = Shards::connect(database, shards, tasks.stop())?;
     tasks.spawn("shards", watch);
     shards.ready().await?;
-    check_schema(&shards, &S::migrations()).await?;
+    // Once a process, and too large to be a part of every start's future.
+    Box::pin(check_schema(&shards, &S::migrations())).await?;
     Ok(shards)
 }
 
