@@ -17,6 +17,13 @@ own_stack() {
   "$@" 9>&-
 }
 
+# during WHAT COMMAND...: runs COMMAND; a run that fails in it says so at its end.
+during() {
+  doing=$1
+  shift
+  "$@"
+}
+
 # Nothing of an earlier run is left, and from now on the end of the script ends the stack.
 begin_stack() {
   "$stack" clean
@@ -30,7 +37,7 @@ end_stack() {
   # What a failed run's logs say is all that is left of it.
   if [ "$code" -ne 0 ] && [ -d "$STACK_DIR/logs" ]; then
     rm -rf .stack/failed-logs && mkdir -p .stack && cp -r "$STACK_DIR/logs" .stack/failed-logs
-    echo "It failed in ${doing:-the preparations}. The nodes' logs are in .stack/failed-logs." >&2
+    echo "${doing:+It failed in $doing. }The nodes' logs are in .stack/failed-logs." >&2
   fi
   "$stack" clean || code=1
   exit "$code"

@@ -34,10 +34,8 @@ prove() {
 experiments() {
   local name
   for name in replica stateless failover stampede staleness cache-loss resharding reshard-crash celebrity jobs poison fan-out burst edge; do
-    doing="experiment $name --short"
-    target/debug/experiment "$name" --short
-    doing="healing after experiment $name"
-    "$stack" heal
+    during "experiment $name" target/debug/experiment "$name" --short
+    during "the healing after experiment $name" "$stack" heal
   done
 }
 
@@ -81,10 +79,8 @@ main() {
       deploy/local/suite.sh "$suite"
     else
       target/debug/load demo
-      doing='cargo test'
-      cargo test --workspace
-      doing='the browser tests'
-      browser
+      during 'cargo test' cargo test --workspace
+      during 'the browser tests' browser
       experiments
     fi
   fi

@@ -68,7 +68,7 @@ impl Stack {
                 process.signal(Signal::CONT);
             }
             if node.is_postgres() {
-                self.heal_disk(&node.name)?;
+                self.heal_disk(&node)?;
             }
         }
         // A shard's nodes need each other to agree who leads: all run before one is waited for.

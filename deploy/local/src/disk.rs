@@ -74,35 +74,24 @@ impl Stack {
 
     /// Moves the data back to the machine's disk, and starts the node again.
     pub fn large_disk(&self, name: &str) -> Result<()> {
-        let node = self.postgres_node(name)?;
-        self.free_disk(name)?;
-        self.stop(name)?;
-        self.enlarge(&node)?;
-        self.start(&node.name)
+        self.heal_disk(&self.postgres_node(name)?)?;
+        self.start(name)
     }
 
     /// Ends what fills a disk, a small disk, or a move to or from one that did not end. A node whose data moves here does not run afterwards.
-    pub fn heal_disk(&self, name: &str) -> Result<()> {
-        self.free_disk(name)?;
-        let node = &self.postgres_node(name)?;
+    pub(crate) fn heal_disk(&self, node: &Node) -> Result<()> {
+        self.free_disk(&node.name)?;
         let Places { data, whole, part } = self.places(node);
         place::remove(&part)?;
-        if whole.exists() {
-            self.end(node)?;
-            return self.put_back(node);
-        }
-        if !is_mounted(&data)? {
+        if !whole.exists() && !is_mounted(&data)? {
             return Ok(());
         }
         self.end(node)?;
-        self.enlarge(node)
-    }
-
-    fn enlarge(&self, node: &Node) -> Result<()> {
-        let Places { data, whole, part } = self.places(node);
-        fs::create_dir(&part)?;
-        copy(&data, &part)?;
-        fs::rename(part, whole)?;
+        if !whole.exists() {
+            fs::create_dir(&part)?;
+            copy(&data, &part)?;
+            fs::rename(part, whole)?;
+        }
         self.put_back(node)
     }
 

@@ -161,7 +161,6 @@ async fn newest_of(shards: &Shards, index: usize, name: &str, owner: &str) -> an
         match bounded(node, shards.statement_timeout(), ask).await {
             Err(error) if passes(&error) && Instant::now() < end => {
                 tracing::warn!(shard = name, %error, "the schema could not be looked at yet");
-                node.doubt();
                 sleep(STEP).await;
             }
             found => return Ok(found?),

@@ -14,7 +14,7 @@ pub fn a_small_disk_that_nobody_took_away_is_healed(own: &Own) {
     own.sql(&leader, "CREATE TABLE grown ()");
     own.stack.fill_disk(&node, 1).expect("it is filled");
 
-    own.stack.heal_disk(&node).and_then(|()| own.stack.start(&node)).expect("it is healed");
+    own.stack.large_disk(&node).expect("it is healed");
 
     assert!(!is_small(own, &node));
     eventually("it has what was written", || own.sql(&node, "SELECT to_regclass('grown') IS NOT NULL") == "t");
@@ -33,7 +33,7 @@ pub fn a_move_of_data_that_did_not_end_is_healed(own: &Own) {
         fs::write(folder.join("half"), "a file").expect("it is written");
     }
 
-    own.stack.heal_disk(&node).and_then(|()| own.stack.start(&node)).expect("it is healed");
+    own.stack.large_disk(&node).expect("it is healed");
 
     assert!(!whole.exists() && !part.exists() && !data.join("half").exists());
     assert!(data.join("kept").exists());
